@@ -1,0 +1,398 @@
+"""A light view of an ONNX graph: nodes by tensor name, without copying a weight.
+
+Passes read it and describe replacements (`rewrite.Replacement`); only `Graph.apply` changes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from onnx import AttributeProto, GraphProto, NodeProto, TensorProto, helper
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from trtconv.passes.core.model import Model
+    from trtconv.passes.core.rewrite import Replacement
+
+    Array = NDArray[Any]
+
+Dim = int | str | None
+"""A dimension: known, named (`dim_param`), or unknown."""
+
+STANDARD_DOMAINS = ("", "ai.onnx")
+
+
+class TensorType(NamedTuple):
+    """Element type (`onnx.TensorProto.DataType`) and shape; `shape` is None when not even the rank is known."""
+
+    dtype: int
+    shape: tuple[Dim, ...] | None
+
+    @property
+    def rank(self) -> int | None:
+        """Number of dimensions, or None."""
+        return None if self.shape is None else len(self.shape)
+
+    @property
+    def is_static(self) -> bool:
+        """Whether every dimension is a number."""
+        return self.shape is not None and all(isinstance(d, int) for d in self.shape)
+
+
+@dataclass(eq=False, slots=True)
+class Node:
+    """One node. Compared and hashed by identity; names of absent optional inputs are empty."""
+
+    op_type: str
+    inputs: list[str]
+    outputs: list[str]
+    name: str = ""
+    domain: str = ""
+    attributes: dict[str, AttributeProto] = field(default_factory=dict)
+    subgraphs: dict[str, Graph] = field(default_factory=dict)
+    proto: NodeProto | None = None
+    """Where the node came from: carries doc string and metadata (source lines, module scopes)."""
+
+    @classmethod
+    def from_proto(cls, proto: NodeProto) -> Node:
+        """View of `proto`; subgraphs are attached by `Model`."""
+        return cls(
+            proto.op_type,
+            list(proto.input),
+            list(proto.output),
+            proto.name,
+            "" if proto.domain in STANDARD_DOMAINS else proto.domain,
+            {a.name: a for a in proto.attribute},
+            proto=proto,
+        )
+
+    def to_proto(self) -> NodeProto:
+        """A NodeProto with everything the view knows, subgraphs included."""
+        out = NodeProto(op_type=self.op_type, name=self.name, domain=self.domain)
+        out.input.extend(self.inputs)
+        out.output.extend(self.outputs)
+        out.attribute.extend(a for key, a in self.attributes.items() if key not in self.subgraphs)
+        for key, graph in self.subgraphs.items():
+            out.attribute.append(helper.make_attribute(key, graph.to_proto()))
+        if self.proto is not None:
+            out.doc_string = self.proto.doc_string
+            out.metadata_props.extend(self.proto.metadata_props)
+        return out
+
+    @property
+    def label(self) -> str:
+        """What users address the node by: its name, or its first output where it has none."""
+        return self.name or next((o for o in self.outputs if o), self.op_type)
+
+    def input(self, index: int) -> str:
+        """Name of input `index`; empty when absent or left out."""
+        return self.inputs[index] if index < len(self.inputs) else ""
+
+    def has_output(self, index: int) -> bool:
+        """Whether output `index` is asked for."""
+        return index < len(self.outputs) and bool(self.outputs[index])
+
+    def attr_int(self, name: str, default: int) -> int:
+        """Integer attribute."""
+        found = self.attributes.get(name)
+        return default if found is None else found.i
+
+    def attr_float(self, name: str, default: float) -> float:
+        """Float attribute."""
+        found = self.attributes.get(name)
+        return default if found is None else found.f
+
+    def attr_string(self, name: str, default: str) -> str:
+        """String attribute."""
+        found = self.attributes.get(name)
+        return default if found is None else found.s.decode()
+
+    def attr_ints(self, name: str) -> list[int] | None:
+        """Integer list attribute, or None when not given."""
+        found = self.attributes.get(name)
+        return None if found is None else list(found.ints)
+
+    def attr_floats(self, name: str) -> list[float] | None:
+        """Float list attribute, or None when not given."""
+        found = self.attributes.get(name)
+        return None if found is None else list(found.floats)
+
+    def attr_tensor(self, name: str) -> TensorProto | None:
+        """Tensor attribute, or None when not given."""
+        found = self.attributes.get(name)
+        return None if found is None else found.t
+
+
+class Graph:
+    """Nodes in topological order, indexed by the tensors they write and read.
+
+    Names of an outer graph are visible from a subgraph, as in ONNX.
+    """
+
+    def __init__(self, model: Model, parent: Graph | None = None, owner: Node | None = None) -> None:
+        self.model, self.parent, self.owner = model, parent, owner
+        self.name = ""
+        self.doc_string = ""
+        self.inputs: dict[str, TensorType | None] = {}
+        self.outputs: list[str] = []
+        self.output_types: dict[str, TensorType | None] = {}
+        self.initializers: dict[str, TensorProto] = {}
+        self.types: dict[str, TensorType] = {}
+        self._nodes: list[Node] = []
+        self._producer: dict[str, Node] = {}
+        self._consumers: dict[str, dict[Node, None]] = {}
+        self._pending: dict[Node, list[Node]] = {}
+        self._names: set[str] = set()
+
+    # --- reading ---------------------------------------------------------------------------
+
+    @property
+    def nodes(self) -> Sequence[Node]:
+        """The nodes in topological order, pending replacements applied."""
+        if self._pending:
+            self._nodes = [new for node in self._nodes for new in self._pending_for(node)]
+            self._pending = {}
+        return self._nodes
+
+    def _pending_for(self, node: Node) -> Iterator[Node]:
+        if node not in self._pending:
+            yield node
+            return
+        for new in self._pending[node]:
+            yield from self._pending_for(new)
+
+    @property
+    def opset(self) -> int:
+        """Version of the standard operator set that the model imports."""
+        return self.model.opset
+
+    def __contains__(self, node: Node) -> bool:
+        """Whether `node` is still part of the graph."""
+        return node not in self._pending and any(self._producer.get(o) is node for o in node.outputs if o)
+
+    def producer(self, tensor: str) -> Node | None:
+        """The node of this graph that writes `tensor`."""
+        return self._producer.get(tensor)
+
+    def consumers(self, tensor: str) -> list[Node]:
+        """Nodes that read `tensor`; a reader inside a subgraph counts as the node that owns the subgraph."""
+        return list(self._consumers.get(tensor, ()))
+
+    def is_output(self, tensor: str) -> bool:
+        """Whether `tensor` is an output of this graph."""
+        return tensor in self.output_types
+
+    def only_consumer(self, tensor: str) -> Node | None:
+        """The single reader of a tensor that is no graph output, or None."""
+        readers = self._consumers.get(tensor, {})
+        return next(iter(readers)) if len(readers) == 1 and not self.is_output(tensor) else None
+
+    def is_constant(self, tensor: str) -> bool:
+        """Whether the value is in the file: an initializer, here or outside, or a Constant node."""
+        return self.constant_type(tensor) is not None
+
+    def constant_type(self, tensor: str) -> TensorType | None:
+        """Element type and shape of a constant, without reading its data; None for what is no constant."""
+        proto = self.constant_proto(tensor)
+        if proto is not None:
+            return TensorType(proto.data_type, tuple(proto.dims))
+        node = self._find_producer(tensor)
+        if node is None or node.op_type != "Constant" or node.domain:
+            return None
+        value = self.constant(tensor)
+        return None if value is None else TensorType(helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
+
+    def constant_proto(self, tensor: str) -> TensorProto | None:
+        """The TensorProto of an initializer or of a Constant node's `value`."""
+        graph: Graph | None = self
+        while graph is not None:
+            if tensor in graph.initializers:
+                return graph.initializers[tensor]
+            node = graph._producer.get(tensor)
+            if node is not None:
+                return node.attr_tensor("value") if node.op_type == "Constant" and not node.domain else None
+            if tensor in graph.inputs:
+                return None
+            graph = graph.parent
+        return None
+
+    def constant(self, tensor: str) -> Array | None:
+        """Value of a constant as a numpy array, or None for what is computed or absent.
+
+        Reads external data when the model came from a file; raises what `numpy_helper` raises on corrupt data.
+        """
+        proto = self.constant_proto(tensor)
+        if proto is not None:
+            return self.model.array(proto)
+        node = self._find_producer(tensor)
+        if node is None or node.op_type != "Constant" or node.domain:
+            return None
+        return _constant_attribute(node)
+
+    def _find_producer(self, tensor: str) -> Node | None:
+        graph: Graph | None = self
+        while graph is not None:
+            if tensor in graph._producer:
+                return graph._producer[tensor]
+            if tensor in graph.inputs:
+                return None
+            graph = graph.parent
+        return None
+
+    def type(self, tensor: str) -> TensorType | None:
+        """What is known of a tensor's element type and shape."""
+        graph: Graph | None = self
+        while graph is not None:
+            found = graph.types.get(tensor) or graph.inputs.get(tensor)
+            if found is not None:
+                return found
+            if tensor in graph.initializers:
+                proto = graph.initializers[tensor]
+                return TensorType(proto.data_type, tuple(proto.dims))
+            if tensor in graph._producer:
+                return self.model.infer_node(graph, graph._producer[tensor]).get(tensor)
+            graph = graph.parent
+        return None
+
+    def shape(self, tensor: str) -> tuple[Dim, ...] | None:
+        """Shape of a tensor, None when the rank is unknown."""
+        found = self.type(tensor)
+        return None if found is None else found.shape
+
+    def rank(self, tensor: str) -> int | None:
+        """Rank of a tensor, None when unknown."""
+        shape = self.shape(tensor)
+        return None if shape is None else len(shape)
+
+    def dtype(self, tensor: str) -> int | None:
+        """Element type (`TensorProto.DataType`), None when unknown."""
+        found = self.type(tensor)
+        return None if found is None else found.dtype
+
+    # --- changing --------------------------------------------------------------------------
+
+    def add_node(self, node: Node) -> None:
+        """Append `node` and index it."""
+        self._nodes.append(node)
+        self._index(node)
+
+    def _index(self, node: Node) -> None:
+        if node.name:
+            self._names.add(node.name)
+        for tensor in node.outputs:
+            if tensor:
+                self._producer[tensor] = node
+        for tensor in reads(node):
+            self._consumers.setdefault(tensor, {})[node] = None
+
+    def _unindex(self, node: Node) -> None:
+        for tensor in node.outputs:
+            if self._producer.get(tensor) is node:
+                del self._producer[tensor]
+        for tensor in reads(node):
+            self._consumers.get(tensor, {}).pop(node, None)
+
+    def apply(self, replacement: Replacement) -> None:
+        """Put the nodes of `replacement` where its node stood and drop the nodes it removes."""
+        for node in replacement.removed:
+            self._unindex(node)
+            self._pending.setdefault(node, [])
+        self._pending[replacement.node] = list(replacement.nodes)
+        for node in replacement.nodes:
+            self._index(node)
+        self.initializers.update(replacement.initializers)
+        for output, value in replacement.aliases.items():
+            self.replace_uses(output, value)
+
+    def remove(self, node: Node) -> None:
+        """Drop a node whose outputs nobody reads."""
+        self._unindex(node)
+        self._pending[node] = []
+
+    def replace_uses(self, old: str, new: str) -> None:
+        """Make every reader of `old` read `new`; a graph output keeps its name through an Identity."""
+        for node in list(self._consumers.get(old, ())):
+            self._unindex(node)
+            _rename_reads(node, old, new)
+            self._index(node)
+        if self.is_output(old) and old not in self._producer:
+            self._keep_output_name(old, new)
+
+    def _keep_output_name(self, output: str, value: str) -> None:
+        """Let the producer of `value` write `output` itself where it can, else copy."""
+        producer = self._producer.get(value)
+        if producer is None or self.is_output(value):
+            self.add_node(Node("Identity", [value], [output], self.unique(f"{output}/identity")))
+            return
+        self._unindex(producer)
+        producer.outputs = [output if o == value else o for o in producer.outputs]
+        self._index(producer)
+        if value in self.types:
+            self.types[output] = self.types.pop(value)
+        self.replace_uses(value, output)
+
+    def unique(self, name: str) -> str:
+        """`name`, or `name_1`, `name_2`, ... where a node or a tensor already has it."""
+        candidate, count = name, 0
+        while self._is_taken(candidate):
+            count += 1
+            candidate = f"{name}_{count}"
+        self._names.add(candidate)
+        return candidate
+
+    def _is_taken(self, name: str) -> bool:
+        graph: Graph | None = self
+        while graph is not None:
+            if (
+                name in graph._names
+                or name in graph._producer
+                or name in graph.initializers
+                or name in graph.inputs
+            ):
+                return True
+            graph = graph.parent
+        return False
+
+    def to_proto(self) -> GraphProto:
+        """A GraphProto of this (sub)graph."""
+        return self.model.graph_to_proto(self)
+
+
+def reads(node: Node) -> Iterator[str]:
+    """Tensors that a node reads, those that its subgraphs take from outside included."""
+    for tensor in node.inputs:
+        if tensor:
+            yield tensor
+    for graph in node.subgraphs.values():
+        yield from captured(graph)
+
+
+def captured(graph: Graph) -> Iterator[str]:
+    """Names that a subgraph takes from the graphs around it."""
+    inner = set(graph.inputs) | set(graph.initializers)
+    for node in graph.nodes:
+        inner.update(node.outputs)
+    for node in graph.nodes:
+        yield from (t for t in reads(node) if t not in inner)
+    yield from (t for t in graph.outputs if t not in inner)
+
+
+def _rename_reads(node: Node, old: str, new: str) -> None:
+    node.inputs = [new if t == old else t for t in node.inputs]
+    for graph in node.subgraphs.values():
+        if old in set(captured(graph)):
+            graph.replace_uses(old, new)
+
+
+def _constant_attribute(node: Node) -> Array | None:
+    """Value of a Constant node given by a short attribute (`value_float`, `value_ints`, ...)."""
+    for key, dtype in (("value_int", np.int64), ("value_float", np.float32)):
+        if key in node.attributes:
+            return np.asarray(helper.get_attribute_value(node.attributes[key]), dtype)
+        if key + "s" in node.attributes:
+            return np.asarray(helper.get_attribute_value(node.attributes[key + "s"]), dtype)
+    return None

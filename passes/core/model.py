@@ -1,0 +1,207 @@
+"""A ModelProto as `Graph`s, and back: shape inference, local functions, external data by reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import onnx
+from onnx import AttributeProto, GraphProto, ModelProto, TensorProto, TypeProto, ValueInfoProto, helper, numpy_helper
+
+from trtconv.passes.core.graph import Graph, Node, TensorType
+
+if TYPE_CHECKING:
+    from trtconv.passes.core.graph import Array
+
+INFERENCE_DATA_LIMIT = 1024
+"""Bytes of an initializer that shape inference gets to see; shapes, axes and pads are far smaller."""
+
+
+class Model:
+    """The graphs of a ModelProto. The proto is changed by `commit` only."""
+
+    def __init__(self, proto: ModelProto, folder: str = "") -> None:
+        self.proto, self.folder = proto, folder
+        self.main = Graph(self)
+        self._read(proto.graph, self.main)
+        self.infer()
+
+    @property
+    def opset(self) -> int:
+        """Imported version of the standard operator set; 1 where the import is missing, as the standard has it."""
+        versions = [o.version for o in self.proto.opset_import if o.domain in ("", "ai.onnx")]
+        return max(versions, default=1)
+
+    def graphs(self) -> Iterator[Graph]:
+        """The main graph, then every subgraph, outer before inner."""
+        waiting = [self.main]
+        while waiting:
+            graph = waiting.pop(0)
+            yield graph
+            for node in graph.nodes:
+                waiting.extend(node.subgraphs.values())
+
+    def array(self, tensor: TensorProto) -> Array:
+        """Data of an initializer; external data is read from the model's folder."""
+        return numpy_helper.to_array(tensor, self.folder)
+
+    # --- reading ---------------------------------------------------------------------------
+
+    def _read(self, proto: GraphProto, graph: Graph) -> None:
+        graph.name, graph.doc_string = proto.name, proto.doc_string
+        graph.initializers = {t.name: t for t in proto.initializer}
+        graph.inputs = {v.name: tensor_type(v.type) for v in proto.input if v.name not in graph.initializers}
+        graph.output_types = {v.name: tensor_type(v.type) for v in proto.output}
+        graph.outputs = [v.name for v in proto.output]
+        for node_proto in proto.node:
+            node = Node.from_proto(node_proto)
+            for attribute in node_proto.attribute:
+                if attribute.type == AttributeProto.GRAPH:
+                    inner = node.subgraphs[attribute.name] = Graph(self, graph, node)
+                    self._read(attribute.g, inner)
+            graph.add_node(node)
+
+    # --- types -----------------------------------------------------------------------------
+
+    def infer(self) -> None:
+        """Infer element types and shapes anew for every graph (ONNX shape inference with data propagation)."""
+        skeleton = self._skeleton()
+        try:
+            inferred = onnx.shape_inference.infer_shapes(skeleton, data_prop=True)
+        except (onnx.shape_inference.InferenceError, RuntimeError, ValueError):
+            inferred = skeleton
+        self._take_types(inferred.graph, self.main)
+
+    def _skeleton(self) -> ModelProto:
+        """The model without the data of large initializers, which become inputs of the same type."""
+        out = ModelProto(ir_version=self.proto.ir_version)
+        out.opset_import.extend(self.proto.opset_import)
+        out.functions.extend(self.proto.functions)
+        out.graph.CopyFrom(self.graph_to_proto(self.main, INFERENCE_DATA_LIMIT))
+        return out
+
+    def _take_types(self, proto: GraphProto, graph: Graph) -> None:
+        graph.types = {}
+        for value in (*proto.value_info, *proto.input, *proto.output):
+            found = tensor_type(value.type)
+            if found is not None and value.name not in graph.initializers:
+                graph.types[value.name] = found
+        for node_proto, node in zip(proto.node, graph.nodes, strict=True):
+            for attribute in node_proto.attribute:
+                if attribute.name in node.subgraphs:
+                    self._take_types(attribute.g, node.subgraphs[attribute.name])
+
+    def infer_node(self, graph: Graph, node: Node) -> dict[str, TensorType]:
+        """Types of the outputs of one node, from its inputs; kept in `graph.types`. Empty where nothing is known."""
+        types = {t: graph.type(t) for t in node.inputs if t}
+        if node.subgraphs or any(t is None for t in types.values()):
+            return {}
+        try:
+            schema = onnx.defs.get_schema(node.op_type, self.opset, node.domain)
+            inferred = onnx.shape_inference.infer_node_outputs(
+                schema,
+                node.to_proto(),
+                {name: type_proto(t) for name, t in types.items() if t is not None},
+                {t: c for t in node.inputs if t and (c := self._small_constant(graph, t)) is not None},
+                opset_imports=list(self.proto.opset_import),
+            )
+        except (onnx.defs.SchemaError, onnx.shape_inference.InferenceError, RuntimeError, ValueError, KeyError):
+            return {}
+        found = {name: t for name, proto in inferred.items() if (t := tensor_type(proto)) is not None}
+        graph.types.update(found)
+        return found
+
+    def _small_constant(self, graph: Graph, tensor: str) -> TensorProto | None:
+        proto = graph.constant_proto(tensor)
+        return proto if proto is not None and data_size(proto) <= INFERENCE_DATA_LIMIT else None
+
+    # --- writing ---------------------------------------------------------------------------
+
+    def commit(self) -> ModelProto:
+        """Write the graphs back into the proto and return it."""
+        nodes = [node.to_proto() for node in self.main.nodes]
+        proto = self.proto.graph
+        del proto.node[:]
+        proto.node.extend(nodes)
+        _keep_only(proto, self.main)
+        del proto.value_info[:]
+        proto.value_info.extend(self._value_infos(self.main))
+        return self.proto
+
+    def graph_to_proto(self, graph: Graph, data_limit: int | None = None) -> GraphProto:
+        """GraphProto of `graph`; initializers of more than `data_limit` bytes become inputs."""
+        out = GraphProto(name=graph.name, doc_string=graph.doc_string)
+        out.node.extend(node.to_proto() for node in graph.nodes)
+        out.input.extend(value_info(name, found) for name, found in graph.inputs.items())
+        out.output.extend(value_info(name, graph.output_types[name]) for name in graph.outputs)
+        for name, tensor in graph.initializers.items():
+            if data_limit is None or data_size(tensor) <= data_limit:
+                out.initializer.append(tensor)
+            else:
+                out.input.append(value_info(name, TensorType(tensor.data_type, tuple(tensor.dims))))
+        if data_limit is None:
+            out.value_info.extend(self._value_infos(graph))
+        return out
+
+    @staticmethod
+    def _value_infos(graph: Graph) -> Iterator[ValueInfoProto]:
+        outside = set(graph.inputs) | set(graph.outputs)
+        for node in graph.nodes:
+            for name in node.outputs:
+                if name in graph.types and name not in outside:
+                    yield value_info(name, graph.types[name])
+
+
+def _keep_only(proto: GraphProto, graph: Graph) -> None:
+    """Bring initializers, inputs and outputs of `proto` in line with `graph`, copying only what is new."""
+    known = set()
+    for index in reversed(range(len(proto.initializer))):
+        tensor = proto.initializer[index]
+        if graph.initializers.get(tensor.name) is tensor:
+            known.add(tensor.name)
+        else:
+            del proto.initializer[index]
+    proto.initializer.extend(t for name, t in graph.initializers.items() if name not in known)
+    for index in reversed(range(len(proto.input))):
+        if proto.input[index].name not in graph.inputs and proto.input[index].name not in graph.initializers:
+            del proto.input[index]
+    for values, types in ((proto.input, graph.inputs), (proto.output, graph.output_types)):
+        for value in values:
+            wanted = types.get(value.name)
+            if wanted is not None and tensor_type(value.type) != wanted:
+                value.CopyFrom(value_info(value.name, wanted))
+
+
+def data_size(tensor: TensorProto) -> int:
+    """Bytes that the data of `tensor` takes, told from its dimensions."""
+    count = 1
+    for dim in tensor.dims:
+        count *= dim
+    if tensor.data_type == TensorProto.STRING:
+        return count * 16
+    return int(count * helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize)
+
+
+def tensor_type(proto: TypeProto) -> TensorType | None:
+    """TensorType of a TypeProto; None for sequences, optionals and missing types."""
+    if proto.WhichOneof("value") != "tensor_type" or not proto.tensor_type.elem_type:
+        return None
+    tensor = proto.tensor_type
+    if not tensor.HasField("shape"):
+        return TensorType(tensor.elem_type, None)
+    shape = tuple(
+        d.dim_value if d.HasField("dim_value") else (d.dim_param or None) for d in tensor.shape.dim
+    )
+    return TensorType(tensor.elem_type, shape)
+
+
+def type_proto(found: TensorType) -> TypeProto:
+    """TypeProto of a TensorType."""
+    return helper.make_tensor_type_proto(found.dtype, found.shape)
+
+
+def value_info(name: str, found: TensorType | None) -> ValueInfoProto:
+    """ValueInfoProto of a tensor; without a type where none is known."""
+    if found is None:
+        return ValueInfoProto(name=name)
+    return helper.make_tensor_value_info(name, found.dtype, found.shape)
