@@ -53,7 +53,9 @@ def _mobilenetv3() -> Iterator[Network]:
         yield _classifier(f"mobilenetv3_{size}", "torchvision", size, IMAGENET, TORCHVISION)
         for width in (0.35, 0.5, 0.75, 1.0, 1.25):
             name = f"MobileNetV3_{size}_x{width}".replace(".", "_")
-            yield _classifier(name, "paddle", size, IMAGENET, {**PADDLE, "width": width}, ("inputs", "output"))
+            yield _classifier(
+                name, "paddle", size, IMAGENET, {**PADDLE, "width": width}, ("inputs", "output")
+            )
     timm: tuple[tuple[str, str, str, float, Preprocessing], ...] = (
         ("mobilenetv3_large_100", "timm", "large", 1.0, IMAGENET_BICUBIC),
         ("mobilenetv3_large_075", "timm", "large", 0.75, IMAGENET_BICUBIC),
@@ -64,7 +66,7 @@ def _mobilenetv3() -> Iterator[Network]:
         ("tf_mobilenetv3_large_minimal_100", "timm_tf_minimal", "large", 1.0, INCEPTION),
     )
     for name, dialect, size, width, look in timm:
-        yield _classifier(name, dialect, size, look, {**TIMM, "width": width}, ("data", "output"))
+        yield _classifier(name, dialect, size, look, TIMM, width, ("data", "output"))
 
 
 def _classifier(
@@ -73,6 +75,7 @@ def _classifier(
     size: str,
     preprocessing: Preprocessing,
     options: Options,
+    width: float = 1.0,
     names: tuple[str, str] = ("image", "outputs"),
 ) -> Network:
     return Network(
@@ -82,7 +85,7 @@ def _classifier(
         input_size=(3, 224, 224),
         classes=1000,
         preprocessing=preprocessing,
-        build=_mobilenetv3_builder(dialect, size),
+        build=_mobilenetv3_builder(dialect, size, width),
         options=options,
         names=names,
     )
@@ -103,11 +106,11 @@ def _deeplab() -> Iterator[Network]:
             )
 
 
-def _mobilenetv3_builder(dialect: str, size: str) -> Build:
+def _mobilenetv3_builder(dialect: str, size: str, width: float) -> Build:
     def build(classes: int, options: Options) -> torch.nn.Module:
         from trtconv.models.mobilenetv3 import mobilenetv3
 
-        return mobilenetv3(dialect, size, classes, **options)
+        return mobilenetv3(dialect, size, classes, **{"width": width, **options})
 
     return build
 

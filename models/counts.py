@@ -1,0 +1,79 @@
+"""Parameters and multiply-accumulates of a network, without allocating or computing anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from trtconv.models.registry import create, find
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Size of a network.
+
+    Attributes:
+        parameters: learned numbers.
+        macs: multiply-accumulates of the convolutions and linear layers, for one image.
+        entries: tensors in the ``state_dict``.
+        statistics: running means and variances of BatchNorm, in numbers.
+    """
+
+    parameters: int
+    macs: int
+    entries: int
+    statistics: int
+
+    def to_json(self) -> dict[str, int]:
+        """The fields by name."""
+        return dict(vars(self))
+
+
+def count(
+    name: str,
+    classes: int | None = None,
+    size: tuple[int, int] | None = None,
+    **options: bool | int | float | str,
+) -> Counts:
+    """Count one network, on the meta device.
+
+    Args:
+        name: as the registry lists it.
+        classes: None takes the reference system's.
+        size: (height, width) in pixels; None takes the reference system's.
+        **options: see `trtconv.models.create`.
+
+    Raises:
+        BadInput: an unknown name or option.
+    """
+    network = find(name)
+    channels, height, width = network.input_size
+    with torch.device("meta"):
+        model = create(name, classes, **options).eval()
+        image = torch.empty(1, channels, *(size or (height, width)))
+    return Counts(
+        parameters=sum(p.numel() for p in model.parameters()),
+        macs=_macs(model, image),
+        entries=len(model.state_dict()),
+        statistics=sum(b.numel() for key, b in model.named_buffers() if "running" in key),
+    )
+
+
+def _macs(model: nn.Module, image: torch.Tensor) -> int:
+    """Sum over convolutions and linear layers; an output element costs one multiply per weight it sees."""
+    total = 0
+
+    def add(layer: nn.Module, _: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+        nonlocal total
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            total += output.numel() * layer.weight[0].numel()
+
+    layers = [m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    hooks = [layer.register_forward_hook(add) for layer in layers]
+    with torch.no_grad():
+        model(image)
+    for hook in hooks:
+        hook.remove()
+    return total
