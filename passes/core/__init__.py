@@ -1,16 +1,18 @@
 """What every pass builds on: the graph view, replacements, targets and the pass itself."""
 
-from trtconv.passes.core.base import Effect, Example, Pass, Safety, Trouble, refused, silent, slow
+from trtconv.passes.core.base import Edit, Effect, Example, ModelPass, Pass, Safety, Trouble, refused, silent, slow
 from trtconv.passes.core.graph import Graph, Node, TensorType
 from trtconv.passes.core.model import Model
 from trtconv.passes.core.rewrite import Refused, Replacement
 from trtconv.passes.core.target import Target, UnknownTarget
 
 __all__ = [
+    "Edit",
     "Effect",
     "Example",
     "Graph",
     "Model",
+    "ModelPass",
     "Node",
     "Pass",
     "Refused",

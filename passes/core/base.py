@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import abc
 import enum
+import inspect
 import re
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from trtconv.passes.core.rewrite import Refused
+
 if TYPE_CHECKING:
     from trtconv.passes.core.graph import Graph, Node
+    from trtconv.passes.core.model import Model
     from trtconv.passes.core.rewrite import Replacement
     from trtconv.passes.core.target import Target
 
@@ -69,7 +75,30 @@ class Example:
     title: str = ""
 
 
-class Pass:
+@dataclass(frozen=True)
+class Edit:
+    """One rewrite that was done: which pass, at which node, why, and the nodes before and after."""
+
+    pass_name: str
+    node: str
+    op_type: str
+    why: str
+    before: tuple[Node, ...]
+    after: tuple[Node, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """`{"pass", "node", "op_type", "why", "before": [...], "after": [...]}`, nodes by name and operator."""
+        return {
+            "pass": self.pass_name,
+            "node": self.node,
+            "op_type": self.op_type,
+            "why": self.why,
+            "before": [{"name": n.label, "op_type": n.op_type} for n in self.before],
+            "after": [{"name": n.label, "op_type": n.op_type} for n in self.after],
+        }
+
+
+class Pass(abc.ABC):
     """One kind of trouble. Subclass in a file of its own in `passes/`; the catalogue finds it.
 
     The module's docstring is the page that users read (`trtconv explain NAME`).
@@ -77,20 +106,41 @@ class Pass:
 
     ops: ClassVar[tuple[str, ...]] = ()
     """Operators it looks at; none means every node."""
+    domains: ClassVar[tuple[str, ...]] = ("",)
+    """Operator domains it looks at; the standard one is empty."""
     safety: ClassVar[Safety] = Safety.EXACT
     examples: ClassVar[tuple[Example, ...]] = ()
     after: ClassVar[tuple[str, ...]] = ()
-    """Names of passes that have to run first."""
+    """Names of passes that run before this one."""
 
     @classmethod
     def name(cls) -> str:
         """`RuntimePads` -> `runtime-pads`."""
         return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
 
+    @classmethod
+    def page(cls) -> str:
+        """The page for users: the docstring of the pass's module."""
+        return inspect.cleandoc(sys.modules[cls.__module__].__doc__ or "")
+
+    @classmethod
+    def summary(cls) -> str:
+        """First sentence under `## What it does`."""
+        text = " ".join(cls.page().partition("## What it does")[2].partition("##")[0].split())
+        return re.split(r"(?<=[.])\s", text)[0]
+
+    @abc.abstractmethod
     def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
         """Say what is wrong with `node` for `target`, or None. Reads only, and cheaply."""
-        raise NotImplementedError
 
     def rewrite(self, node: Node, graph: Graph, target: Target) -> Replacement:
         """What takes the node's place. Raises `Refused` when this case cannot be mended."""
-        raise NotImplementedError
+        raise Refused("no rewrite is known")
+
+
+class ModelPass(Pass):
+    """A pass that has to see the whole model at once: folding, element types."""
+
+    @abc.abstractmethod
+    def mend(self, model: Model, target: Target) -> list[Edit]:
+        """Change the model in place and tell each edit; an empty list when there is nothing to do."""

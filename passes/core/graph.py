@@ -313,6 +313,17 @@ class Graph:
         self._unindex(node)
         self._pending[node] = []
 
+    def sweep(self) -> list[Node]:
+        """Drop nodes whose outputs nobody reads, and initializers without a reader; returns the nodes."""
+        dropped: list[Node] = []
+        for node in reversed(self.nodes):
+            if not any(self._consumers.get(o) or self.is_output(o) for o in node.outputs if o):
+                self.remove(node)
+                dropped.append(node)
+        for name in [n for n in self.initializers if not self._consumers.get(n) and not self.is_output(n)]:
+            del self.initializers[name]
+        return dropped
+
     def replace_uses(self, old: str, new: str) -> None:
         """Make every reader of `old` read `new`; a graph output keeps its name through an Identity."""
         for node in list(self._consumers.get(old, ())):
@@ -347,12 +358,7 @@ class Graph:
     def _is_taken(self, name: str) -> bool:
         graph: Graph | None = self
         while graph is not None:
-            if (
-                name in graph._names
-                or name in graph._producer
-                or name in graph.initializers
-                or name in graph.inputs
-            ):
+            if name in graph._names or name in graph._producer or name in graph.initializers or name in graph.inputs:
                 return True
             graph = graph.parent
         return False

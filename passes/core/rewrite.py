@@ -152,9 +152,7 @@ class Replacement:
         """Drop axes of size 1."""
         return self._with_axes("Squeeze", x, axes, into, as_input=self.graph.opset >= 13)
 
-    def reduce(
-        self, op_type: str, x: str, axes: Sequence[int], keepdims: bool = True, into: str | None = None
-    ) -> str:
+    def reduce(self, op_type: str, x: str, axes: Sequence[int], keepdims: bool = True, into: str | None = None) -> str:
         """ReduceMean, ReduceSum, ... over constant axes."""
         since = 13 if op_type == "ReduceSum" else 18
         return self._with_axes(op_type, x, axes, into, as_input=self.graph.opset >= since, keepdims=int(keepdims))

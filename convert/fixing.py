@@ -1,0 +1,82 @@
+"""`fix`: rewrite what the target refuses or gets wrong, name each rewrite, and say what is left."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from trtconv.errors import BadInput
+from trtconv.findings import Finding
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+    from trtconv.passes.core import Edit, Pass
+
+
+@dataclass(frozen=True)
+class Fix:
+    """A rewritten model, each edit, and the findings that remain, each with the reason why."""
+
+    model: ModelProto
+    target: str
+    edits: tuple[Edit, ...]
+    remaining: tuple[Finding, ...]
+    nodes_before: int
+    nodes_after: int
+    crashes: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing that the target refuses or gets wrong is left."""
+        return not any(f.effect in ("refused", "silent") for f in self.remaining)
+
+    def to_json(self) -> dict[str, object]:
+        """`{"target", "ok", "nodes_before", "nodes_after", "edits": [...], "remaining": [...]}`."""
+        return {
+            "target": self.target,
+            "ok": self.ok,
+            "nodes_before": self.nodes_before,
+            "nodes_after": self.nodes_after,
+            "edits": [e.to_json() for e in self.edits],
+            "remaining": [f.to_json() for f in self.remaining],
+            "crashes": list(self.crashes),
+        }
+
+
+def fix(
+    source: str | os.PathLike[str] | ModelProto,
+    *,
+    target: str = "auto",
+    only: Sequence[str] = (),
+    skip: Sequence[str] = (),
+) -> Fix:
+    """Rewrite a model for `target`; the file or the ModelProto handed over is not changed.
+
+    `only` and `skip` name passes. Raises BadInput for an unreadable file, an unknown target or pass.
+    """
+    from trtconv.linting import count_nodes, find_all
+    from trtconv.loading import load, resolve_target
+    from trtconv.pipeline import run
+
+    chosen = resolve_target(target)
+    passes = choose(only, skip)
+    model = load(source)
+    before = count_nodes(model)
+    outcome = run(model, chosen, passes)
+    left = find_all(model, chosen, passes, outcome.crashes, refusals=True)
+    after = count_nodes(model)
+    return Fix(model.commit(), str(chosen), tuple(outcome.edits), tuple(left), before, after, tuple(outcome.crashes))
+
+
+def choose(only: Iterable[str], skip: Iterable[str]) -> list[Pass]:
+    """The catalogue's passes in order, narrowed; raises BadInput for a name that is not there."""
+    from trtconv.passes.core.catalogue import catalogue
+
+    passes, only, skip = catalogue(), set(only), set(skip)
+    for name in sorted(only | skip):
+        if name not in passes:
+            raise BadInput(f"there is no pass called {name!r}", do="`trtconv passes` lists them")
+    return [one for name, one in passes.items() if name not in skip and (not only or name in only)]

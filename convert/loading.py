@@ -1,0 +1,36 @@
+"""From what a caller hands over, a path or a ModelProto and a target's name, to what the verbs work on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trtconv.errors import BadInput
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+    from trtconv.passes.core import Model, Target
+
+
+def load(source: str | os.PathLike[str] | ModelProto) -> Model:
+    """Model of a path or of a ModelProto, which is copied: the caller's is never changed."""
+    from trtconv.files import open_model
+    from trtconv.passes.core import Model
+
+    if isinstance(source, (str, os.PathLike)):
+        return Model(open_model(source), str(Path(source).resolve().parent))
+    copy = type(source)()
+    copy.CopyFrom(source)
+    return Model(copy)
+
+
+def resolve_target(text: str) -> Target:
+    """Target of a name as users write it; raises BadInput that lists the known ones."""
+    from trtconv.passes.core import Target, UnknownTarget
+
+    try:
+        return Target.parse(text)
+    except UnknownTarget as error:
+        raise BadInput(str(error), do="see `trtconv doctor` for what is installed") from error
