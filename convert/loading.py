@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trtconv.errors import BadInput
@@ -20,7 +19,7 @@ def load(source: str | os.PathLike[str] | ModelProto) -> Model:
     from trtconv.passes.core import Model
 
     if isinstance(source, (str, os.PathLike)):
-        return Model(open_model(source), str(Path(source).resolve().parent))
+        return Model(open_model(source), os.path.abspath(source))
     copy = type(source)()
     copy.CopyFrom(source)
     return Model(copy)

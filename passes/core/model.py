@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import onnx
 from onnx import AttributeProto, GraphProto, ModelProto, TensorProto, TypeProto, ValueInfoProto, helper, numpy_helper
 
+from trtconv.passes.core.external import is_external, locate, read
 from trtconv.passes.core.graph import Graph, Node, TensorType
 
 if TYPE_CHECKING:
@@ -20,8 +22,8 @@ INFERENCE_DATA_LIMIT = 1024
 class Model:
     """The graphs of a ModelProto. The proto is changed by `commit` only."""
 
-    def __init__(self, proto: ModelProto, folder: str = "") -> None:
-        self.proto, self.folder = proto, folder
+    def __init__(self, proto: ModelProto, file: str = "") -> None:
+        self.proto, self.file = proto, file
         self.main = Graph(self)
         self._read(proto.graph, self.main)
         self.infer()
@@ -42,8 +44,10 @@ class Model:
                 waiting.extend(node.subgraphs.values())
 
     def array(self, tensor: TensorProto) -> Array:
-        """Data of an initializer; external data is read from the model's folder."""
-        return numpy_helper.to_array(tensor, self.folder)
+        """Data of an initializer; external data is mapped from the model's folder. Raises ExternalDataError."""
+        if is_external(tensor):
+            return read(tensor, locate(tensor, os.path.dirname(self.file), self.file))
+        return numpy_helper.to_array(tensor)
 
     # --- reading ---------------------------------------------------------------------------
 
@@ -113,7 +117,9 @@ class Model:
 
     def _small_constant(self, graph: Graph, tensor: str) -> TensorProto | None:
         proto = graph.constant_proto(tensor)
-        return proto if proto is not None and data_size(proto) <= INFERENCE_DATA_LIMIT else None
+        if proto is None or is_external(proto) or data_size(proto) > INFERENCE_DATA_LIMIT:
+            return None
+        return proto
 
     # --- writing ---------------------------------------------------------------------------
 
@@ -135,7 +141,7 @@ class Model:
         out.input.extend(value_info(name, found) for name, found in graph.inputs.items())
         out.output.extend(value_info(name, graph.output_types[name]) for name in graph.outputs)
         for name, tensor in graph.initializers.items():
-            if data_limit is None or data_size(tensor) <= data_limit:
+            if data_limit is None or (data_size(tensor) <= data_limit and not is_external(tensor)):
                 out.initializer.append(tensor)
             else:
                 out.input.append(value_info(name, TensorType(tensor.data_type, tuple(tensor.dims))))
@@ -157,7 +163,7 @@ def _keep_only(proto: GraphProto, graph: Graph) -> None:
     known = set()
     for index in reversed(range(len(proto.initializer))):
         tensor = proto.initializer[index]
-        if graph.initializers.get(tensor.name) is tensor:
+        if tensor.name in graph.initializers and graph.initializers[tensor.name] is tensor:
             known.add(tensor.name)
         else:
             del proto.initializer[index]
