@@ -11,6 +11,7 @@ class HardSigmoid(nn.Module):
     """``relu6(x + 3) / 6`` in primitive operators, for exporters and runtimes without HardSigmoid."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Any shape, kept."""
         return F.relu6(x + 3) / 6
 
 
@@ -18,6 +19,7 @@ class HardSwish(nn.Module):
     """``x * relu6(x + 3) / 6`` in primitive operators."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Any shape, kept."""
         return x * (F.relu6(x + 3) / 6)
 
 
@@ -29,17 +31,19 @@ class SlopedHardSigmoid(nn.Module):
         self.slope = slope
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Any shape, kept."""
         return (x * self.slope + 0.5).clamp(0, 1)
 
 
 class DownscaleDropout(nn.Module):
-    """Dropout that leaves training alone and multiplies by ``1 - p`` at inference (``downscale_in_infer``)."""
+    """Dropout that scales at inference, by ``1 - p``, and not in training (``downscale_in_infer``)."""
 
     def __init__(self, p: float) -> None:
         super().__init__()
         self.p = p
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Any shape, kept."""
         if self.p == 0:
             return x
         keep = 1 - self.p
@@ -50,10 +54,10 @@ class ConvSame(nn.Conv2d):
     """Convolution with TensorFlow's SAME padding: the odd row and column go to the bottom and the right."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, C, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
         pads = []
-        for size, kernel, stride in zip(
-            x.shape[:1:-1], self.kernel_size[::-1], self.stride[::-1], strict=True
-        ):
+        width_first = zip(x.shape[:1:-1], self.kernel_size[::-1], self.stride[::-1], strict=True)
+        for size, kernel, stride in width_first:
             total = ((size + stride - 1) // stride - 1) * stride + kernel - size
             pads += [total // 2, total - total // 2]
         return super().forward(F.pad(x, pads))
@@ -67,5 +71,6 @@ class BatchNormAct(nn.BatchNorm2d):
         self.act = act
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, C, H, W), kept."""
         activated: torch.Tensor = self.act(super().forward(x))
         return activated

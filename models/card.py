@@ -112,9 +112,7 @@ class Card:
             BadInput: there is no card, or it is damaged.
         """
         if KEY not in metadata:
-            raise BadInput(
-                "the model carries no card", where=where, do="export it with `trtconv models export`"
-            )
+            raise BadInput("the model carries no card", where=where, do="export it with `trtconv models export`")
         try:
             values = json.loads(metadata[KEY])
         except json.JSONDecodeError as error:

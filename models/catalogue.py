@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from trtconv.models.card import Options, Preprocessing
@@ -15,12 +16,8 @@ IMAGENET = Preprocessing()
 IMAGENET_BICUBIC = Preprocessing(interpolation="bicubic")
 INCEPTION = Preprocessing(interpolation="bicubic", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 # The DeepLab system reads with OpenCV and neither swaps the channels nor normalises them.
-BGR_352x480 = Preprocessing(
-    resize=(352, 480), crop=None, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), colour="BGR"
-)
-CITYSCAPES = Preprocessing(
-    resize=(1024, 2048), crop=None, mean=(0.3257, 0.3690, 0.3223), std=(0.2112, 0.2148, 0.2115)
-)
+BGR_352x480 = Preprocessing(resize=(352, 480), crop=None, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), colour="BGR")
+CITYSCAPES = Preprocessing(resize=(1024, 2048), crop=None, mean=(0.3257, 0.3690, 0.3223), std=(0.2112, 0.2148, 0.2115))
 
 TORCHVISION: Options = {"width": 1.0, "reduced_tail": False, "dropout": 0.2, "activations": "fused"}
 TIMM: Options = {"dropout": 0.0}
@@ -41,7 +38,7 @@ def every() -> Iterator[Network]:
             input_size=(3, 1024, 2048),
             classes=19,
             preprocessing=CITYSCAPES,
-            build=_bisenet_builder(version),
+            build=_builder("bisenet", version=version),
             options=BISENET,
             stride=32,
             names=("input_image", "preds"),
@@ -50,12 +47,10 @@ def every() -> Iterator[Network]:
 
 def _mobilenetv3() -> Iterator[Network]:
     for size in ("large", "small"):
-        yield _classifier(f"mobilenetv3_{size}", "torchvision", size, IMAGENET, TORCHVISION)
+        yield _classifier(f"mobilenetv3_{size}", "torchvision", size, IMAGENET, TORCHVISION, names=("image", "outputs"))
         for width in (0.35, 0.5, 0.75, 1.0, 1.25):
             name = f"MobileNetV3_{size}_x{width}".replace(".", "_")
-            yield _classifier(
-                name, "paddle", size, IMAGENET, {**PADDLE, "width": width}, ("inputs", "output")
-            )
+            yield _classifier(name, "paddle", size, IMAGENET, PADDLE, width, names=("inputs", "output"))
     timm: tuple[tuple[str, str, str, float, Preprocessing], ...] = (
         ("mobilenetv3_large_100", "timm", "large", 1.0, IMAGENET_BICUBIC),
         ("mobilenetv3_large_075", "timm", "large", 0.75, IMAGENET_BICUBIC),
@@ -66,7 +61,7 @@ def _mobilenetv3() -> Iterator[Network]:
         ("tf_mobilenetv3_large_minimal_100", "timm_tf_minimal", "large", 1.0, INCEPTION),
     )
     for name, dialect, size, width, look in timm:
-        yield _classifier(name, dialect, size, look, TIMM, width, ("data", "output"))
+        yield _classifier(name, dialect, size, look, TIMM, width, names=("data", "output"))
 
 
 def _classifier(
@@ -76,7 +71,8 @@ def _classifier(
     preprocessing: Preprocessing,
     options: Options,
     width: float = 1.0,
-    names: tuple[str, str] = ("image", "outputs"),
+    *,
+    names: tuple[str, str],
 ) -> Network:
     return Network(
         name=name,
@@ -85,7 +81,7 @@ def _classifier(
         input_size=(3, 224, 224),
         classes=1000,
         preprocessing=preprocessing,
-        build=_mobilenetv3_builder(dialect, size, width),
+        build=_builder("mobilenetv3", dialect=dialect, size=size, width=width),
         options=options,
         names=names,
     )
@@ -101,33 +97,16 @@ def _deeplab() -> Iterator[Network]:
                 input_size=(3, 352, 480),
                 classes=21,
                 preprocessing=BGR_352x480,
-                build=_deeplab_builder(head, backbone),
+                build=_builder("deeplab", head=head, backbone=backbone),
                 options=DEEPLAB,
             )
 
 
-def _mobilenetv3_builder(dialect: str, size: str, width: float) -> Build:
+def _builder(module: str, **fixed: float | str) -> Build:
+    """Import the family's module when the first network of it is built."""
+
     def build(classes: int, options: Options) -> torch.nn.Module:
-        from trtconv.models.mobilenetv3 import mobilenetv3
-
-        return mobilenetv3(dialect, size, classes, **{"width": width, **options})
-
-    return build
-
-
-def _deeplab_builder(head: str, backbone: str) -> Build:
-    def build(classes: int, options: Options) -> torch.nn.Module:
-        from trtconv.models.deeplab import deeplab
-
-        return deeplab(head, backbone, classes, **options)
-
-    return build
-
-
-def _bisenet_builder(version: int) -> Build:
-    def build(classes: int, options: Options) -> torch.nn.Module:
-        from trtconv.models.bisenet import bisenet
-
-        return bisenet(version, classes, **options)
+        make: Callable[..., torch.nn.Module] = import_module(f"trtconv.models.{module}").build
+        return make(classes, **{**fixed, **options})
 
     return build

@@ -37,7 +37,7 @@ def read(path: str | Path) -> Mapping[str, object]:
 
 
 def save(path: str | Path, model: torch.nn.Module, card: Card, **extra: object) -> None:
-    """Write the weights and the card, and whatever else a training run needs to go on; whole or not at all."""
+    """Write the weights, the card and whatever else a run needs to go on; whole or not at all."""
     path = Path(path)
     values = {"model": model.state_dict(), "card": card.to_json(), **extra}
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:

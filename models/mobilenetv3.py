@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TypeAlias, cast
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -16,8 +16,6 @@ from torch import nn
 from trtconv.errors import BadInput
 from trtconv.models.activations import ConvSame, DownscaleDropout, HardSigmoid, HardSwish, SlopedHardSigmoid
 from trtconv.models.mobilenetv3_names import NAMES, Names, Part
-
-Value: TypeAlias = bool | int | float | str
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,9 @@ class Dialect:
         mean_pool: squeeze-and-excite takes ``mean`` over H and W instead of an adaptive average pool.
         head: the layer before the classifier: ``linear`` behind the pool, or a 1x1 convolution there
             with (``conv_bias``) or without bias (``conv``).
-        head_width: its width for the large and the small network; not scaled.
+        head_width: its width for the large and the small network.
+        scales_head: the width of the head is scaled, and the last convolution is six times as wide as its input
+            instead of its own width in the paper, scaled.
         first_residual: the first block of stride 1 has a skip connection.
         same_padding: TensorFlow's SAME padding at stride 2.
         minimal: 3x3 kernels, ReLU and no squeeze-and-excite throughout.
@@ -68,6 +68,7 @@ class Dialect:
     mean_pool: bool = False
     head: str = "linear"
     head_width: tuple[int, int] = (1280, 1024)
+    scales_head: bool = False
     first_residual: bool = True
     same_padding: bool = False
     minimal: bool = False
@@ -77,11 +78,9 @@ class Dialect:
 
 _TIMM = Dialect(NAMES["timm"], widths_by_ratio=True, mean_pool=True, head="conv_bias", small_stem=False)
 DIALECTS = {
-    "torchvision": Dialect(NAMES["torchvision"], eps=1e-3, momentum=0.01),
+    "torchvision": Dialect(NAMES["torchvision"], eps=1e-3, momentum=0.01, scales_head=True),
     "timm": _TIMM,
-    "timm_rw": replace(
-        _TIMM, eps=1e-3, rounds_squeeze=False, gate_swish=True, head="conv", first_residual=False
-    ),
+    "timm_rw": replace(_TIMM, eps=1e-3, rounds_squeeze=False, gate_swish=True, head="conv", first_residual=False),
     "timm_tf_minimal": replace(_TIMM, eps=1e-3, same_padding=True, minimal=True),
     "paddle": Dialect(
         NAMES["paddle"],
@@ -102,11 +101,11 @@ SMALL = """3 16 16 SE RE 2 | 3 72 24 - RE 2 | 3 88 24 - RE 1 | 5 96 40 SE HS 2 |
     | 5 576 96 SE HS 1"""
 
 
-def mobilenetv3(
-    dialect: str,
-    size: str,
+def build(
     classes: int,
     *,
+    dialect: str,
+    size: str,
     width: float = 1.0,
     reduced_tail: bool = False,
     dropout: float = 0.2,
@@ -115,9 +114,9 @@ def mobilenetv3(
     """MobileNetV3 from (N, 3, H, W) images to (N, classes) logits.
 
     Args:
+        classes: number of outputs.
         dialect: a key of `DIALECTS`.
         size: ``large`` or ``small``.
-        classes: number of outputs.
         width: factor on the channels.
         reduced_tail: halve the widths of the last stage, for detection and segmentation.
         dropout: probability before the classifier.
@@ -160,20 +159,29 @@ class Residual(nn.Sequential):
     """Its layers in turn, and the input added to what they return."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x + cast(torch.Tensor, super().forward(x))
+        """(N, C, H, W), kept."""
+        inner = x
+        for layer in self:
+            inner = layer(inner)
+        return x + inner
 
 
 class SqueezeExcite(nn.Sequential):
     """The input times what its layers (pool, reduce, activation, expand, gate) make of it."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x * cast(torch.Tensor, super().forward(x))
+        """(N, C, H, W), kept."""
+        scale = x
+        for layer in self:
+            scale = layer(scale)
+        return x * scale
 
 
 class MeanPool(nn.Module):
     """Mean over height and width: (N, C, H, W) to (N, C, 1, 1)."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, C, H, W) to (N, C, 1, 1)."""
         return x.mean((2, 3), keepdim=True)
 
 
@@ -185,9 +193,7 @@ class _Builder:
     width: float
     fused: bool
 
-    def network(
-        self, rows: list[Row], small: bool, classes: int, dropout: float, reduced_tail: bool
-    ) -> nn.Sequential:
+    def network(self, rows: list[Row], small: bool, classes: int, dropout: float, reduced_tail: bool) -> nn.Sequential:
         """Stem, blocks, last convolution, pool, head and classifier under the dialect's names."""
         scaled_stem = self.dialect.small_stem or self.width >= 0.75
         stem = divisible(16 * self.width) if scaled_stem else 16
@@ -196,12 +202,11 @@ class _Builder:
         for index, row in enumerate(rows):
             parts.append(self.block(index, row, channels, rows))
             channels = divisible(row.out * self.width)
-        last = divisible(rows[-1].expanded * self.width)
+        last = 6 * channels if self.dialect.scales_head else divisible(rows[-1].expanded * self.width)
         parts.append(Part("last", list(self.unit(channels, last, 1, swish=True)), stage=_stage(rows, -1) + 1))
         head = self.dialect.head_width[small] // (2 if reduced_tail else 1)
-        parts.append(
-            Part("head", [*self.head(last, head, dropout), ("classifier", nn.Linear(head, classes))])
-        )
+        head = divisible(head * self.width) if self.dialect.scales_head else head
+        parts.append(Part("head", [*self.head(last, head, dropout), ("classifier", nn.Linear(head, classes))]))
         return self.dialect.names.network(parts)
 
     def block(self, index: int, row: Row, channels: int, rows: list[Row]) -> Part:
@@ -286,7 +291,7 @@ class _Builder:
 def _stage(rows: list[Row], index: int) -> int:
     """Number of the stage a block belongs to: runs of blocks with the same output width."""
     outs = [row.out for row in rows[: index % len(rows) + 1]]
-    return sum(a != b for a, b in zip(outs, outs[1:], strict=False))
+    return sum(a != b for a, b in pairwise(outs))
 
 
 def _initialise(model: nn.Module) -> None:

@@ -1,7 +1,8 @@
 """How torchvision, timm and PaddleClas call the weights of MobileNetV3.
 
-The network is built once, as parts with roles; each class here hangs the same layers, in the same order, under
-its library's names, so that published weights load as they are and exported nodes carry the names that users know.
+The network is built once, as parts with roles; each class here hangs the same layers, in the same order,
+under its library's names, so that published weights load as they are and exported nodes are called as users
+know them.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Part:
 
     Attributes:
         kind: ``stem``, ``block``, ``last`` or ``head``.
-        layers: (role, layer); a convolution unit has the roles ``<unit>.conv``, ``<unit>.bn``, ``<unit>.act``.
+        layers: (role, layer); the roles in a convolution unit are ``<unit>.conv``, ``<unit>.bn``, ``<unit>.act``.
         container: ``nn.Sequential``, or a subclass that adds the input.
         stage: number of the stage.
     """
@@ -62,6 +63,7 @@ class Torchvision(Names):
     squeeze = ("avgpool", "fc1", "activation", "fc2", "scale_activation")
 
     def network(self, parts: list[Part]) -> nn.Sequential:
+        """Everything, in order, under the library's names."""
         *body, head = parts
         pool, flatten, *classifier = head.layers
         return nn.Sequential(
@@ -76,7 +78,7 @@ class Torchvision(Names):
     def _part(self, part: Part) -> nn.Sequential:
         units = [nn.Sequential(*u) if type(u) is nn.Sequential else u for u in _units(part).values()]
         if part.kind != "block":
-            return nn.Sequential(*units[0])
+            return nn.Sequential(*(layer for _, layer in part.layers))
         return part.container(OrderedDict(block=nn.Sequential(*units)))
 
 
@@ -93,6 +95,7 @@ class Paddle(Names):
     _head = {"pool": "avg_pool", "head": "last_conv", "act": "hardswish", "classifier": "fc"}
 
     def network(self, parts: list[Part]) -> nn.Sequential:
+        """Everything, in order, under the library's names."""
         stem, *blocks, last, head = parts
         return nn.Sequential(
             OrderedDict(
@@ -111,7 +114,7 @@ class Paddle(Names):
 
 
 class Timm(Names):
-    """``conv_stem``, ``bn1``, ``blocks.<stage>.<block>.conv_pw``, ``bn2``, ..., ``conv_head``, ``classifier``."""
+    """``conv_stem``, ``bn1``, ``blocks.<stage>.<block>.conv_pw``, ..., ``conv_head``, ``classifier``."""
 
     squeeze = ("pool", "conv_reduce", "act1", "conv_expand", "gate")
     _expanding = {
@@ -123,6 +126,7 @@ class Timm(Names):
     _head = {"pool": "global_pool", "head": "conv_head", "act": "act2"}
 
     def network(self, parts: list[Part]) -> nn.Sequential:
+        """Everything, in order, under the library's names."""
         stem, *blocks, head = parts
         stages: list[list[nn.Module]] = [[] for _ in range(blocks[-1].stage + 1)]
         for part in blocks:

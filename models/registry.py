@@ -47,7 +47,7 @@ class Network:
     names: tuple[str, str] = ("image", "outputs")
 
     def card(self, classes: tuple[str, ...] = (), **options: bool | int | float | str) -> Card:
-        """A card for this network as the reference system trains it; classes without a name get their number."""
+        """A card as the reference system would write it; classes without a name get their number."""
         return Card(
             network=self.name,
             task=self.task,
