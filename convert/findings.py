@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Finding:
-    """Trouble at one node. `refusal` is why no pass could mend it, empty where nothing was tried."""
+    """Trouble at one node.
+
+    `refusal` is why no pass could mend it, empty where nothing was tried; `source` the `file:line` of the user's
+    Python that made the node, where the export recorded it.
+    """
 
     pass_name: str
     effect: str
@@ -21,12 +26,20 @@ class Finding:
     why: str
     tensors: tuple[str, ...] = ()
     refusal: str = ""
+    source: str = ""
 
     @classmethod
     def of(cls, one: Pass, node: Node, trouble: Trouble, refusal: str = "") -> Finding:
         """The finding of pass `one` at `node`."""
         tensors = tuple(t for t in (*node.inputs, *node.outputs) if t)
-        return cls(one.name(), trouble.effect.value, node.label, node.op_type, trouble.why, tensors, refusal)
+        return cls(
+            one.name(), trouble.effect.value, node.label, node.op_type, trouble.why, tensors, refusal, source_of(node)
+        )
+
+    @property
+    def is_fatal(self) -> bool:
+        """Whether the target refuses the node or computes something else; slow is neither."""
+        return self.effect in ("refused", "silent")
 
     @property
     def fingerprint(self) -> str:
@@ -44,8 +57,18 @@ class Finding:
             "why": self.why,
             "tensors": list(self.tensors),
             "refusal": self.refusal,
+            "source": self.source,
             "fingerprint": self.fingerprint,
         }
+
+
+def source_of(node: Node) -> str:
+    """The user's Python line that made the node, as PyTorch's dynamo exporter records it; empty where it did not."""
+    if node.proto is None:
+        return ""
+    trace = next((p.value for p in node.proto.metadata_props if p.key == "pkg.torch.onnx.stack_trace"), "")
+    frames = re.findall(r'File "([^"]+)", line (\d+)', trace)
+    return f"{frames[-1][0]}:{frames[-1][1]}" if frames else ""
 
 
 def refusal_at(one: Pass, node: Node, graph: Graph, target: Target) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trtconv.errors import BadInput
+from trtconv.files import save_model
 from trtconv.findings import Finding
+from trtconv.linting import count_nodes, find_all, verdict
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -22,16 +25,37 @@ class Fix:
 
     model: ModelProto
     target: str
+    title: str
     edits: tuple[Edit, ...]
     remaining: tuple[Finding, ...]
     nodes_before: int
     nodes_after: int
     crashes: tuple[str, ...] = ()
+    ignored: tuple[Finding, ...] = ()
+    unused_ignores: tuple[str, ...] = ()
+    source: Path | None = None
+    output: Path | None = None
 
     @property
     def ok(self) -> bool:
         """Whether nothing that the target refuses or gets wrong is left."""
-        return not any(f.effect in ("refused", "silent") for f in self.remaining)
+        return not any(f.is_fatal for f in self.remaining)
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 1 where something is left that the target refuses or gets wrong."""
+        return 0 if self.ok else 1
+
+    @property
+    def verdict(self) -> str:
+        """One sentence: what is left, and what was written."""
+        left = verdict(self.remaining, self.title)
+        return f"{left}; wrote {self.output}" if self.output else left
+
+    def save(self, path: str | os.PathLike[str]) -> Fix:
+        """Write the model, whole or not at all, and return the Fix that knows where. Raises BadInput."""
+        save_model(self.model, path, self.source)
+        return replace(self, output=Path(path))
 
     def to_json(self) -> dict[str, object]:
         """`{"target", "ok", "nodes_before", "nodes_after", "edits": [...], "remaining": [...]}`."""
@@ -42,7 +66,10 @@ class Fix:
             "nodes_after": self.nodes_after,
             "edits": [e.to_json() for e in self.edits],
             "remaining": [f.to_json() for f in self.remaining],
+            "ignored": [f.to_json() for f in self.ignored],
+            "unused_ignores": list(self.unused_ignores),
             "crashes": list(self.crashes),
+            "output": str(self.output) if self.output else None,
         }
 
 
@@ -57,7 +84,6 @@ def fix(
 
     `only` and `skip` name passes. Raises BadInput for an unreadable file, an unknown target or pass.
     """
-    from trtconv.linting import count_nodes, find_all
     from trtconv.loading import load, resolve_target
     from trtconv.pipeline import run
 
@@ -68,7 +94,17 @@ def fix(
     outcome = run(model, chosen, passes)
     left = find_all(model, chosen, passes, outcome.crashes, refusals=True)
     after = count_nodes(model)
-    return Fix(model.commit(), str(chosen), tuple(outcome.edits), tuple(left), before, after, tuple(outcome.crashes))
+    return Fix(
+        model=model.commit(),
+        target=str(chosen),
+        title=chosen.title,
+        edits=tuple(outcome.edits),
+        remaining=tuple(left),
+        nodes_before=before,
+        nodes_after=after,
+        crashes=tuple(outcome.crashes),
+        source=Path(model.file) if model.file else None,
+    )
 
 
 def choose(only: Iterable[str], skip: Iterable[str]) -> list[Pass]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,14 +22,27 @@ class Lint:
     """What `lint` found for `target`."""
 
     target: str
+    title: str
     findings: tuple[Finding, ...]
     nodes: int
     crashes: tuple[str, ...] = ()
+    ignored: tuple[Finding, ...] = ()
+    unused_ignores: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
         """Whether nothing is refused or silently wrong; what is merely slow does not count."""
-        return not any(f.effect in ("refused", "silent") for f in self.findings)
+        return not any(f.is_fatal for f in self.findings)
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 1 with findings that the target refuses or gets wrong."""
+        return 0 if self.ok else 1
+
+    @property
+    def verdict(self) -> str:
+        """One sentence."""
+        return verdict(self.findings, self.title)
 
     def to_json(self) -> dict[str, object]:
         """`{"target", "ok", "nodes", "findings": [...]}`."""
@@ -37,8 +51,19 @@ class Lint:
             "ok": self.ok,
             "nodes": self.nodes,
             "findings": [f.to_json() for f in self.findings],
+            "ignored": [f.to_json() for f in self.ignored],
+            "unused_ignores": list(self.unused_ignores),
             "crashes": list(self.crashes),
         }
+
+
+def verdict(findings: tuple[Finding, ...], title: str) -> str:
+    """How many findings of each effect stand."""
+    count = Counter(f.effect for f in findings)
+    if not count:
+        return f"nothing known against it for {title}"
+    words = {"refused": "refused", "silent": "silently wrong", "slow": "slow", "note": "to note"}
+    return ", ".join(f"{count[effect]} {text}" for effect, text in words.items() if count[effect])
 
 
 def lint(source: str | os.PathLike[str] | ModelProto, *, target: str = "auto") -> Lint:
@@ -53,7 +78,7 @@ def lint(source: str | os.PathLike[str] | ModelProto, *, target: str = "auto") -
     model = load(source)
     crashes: list[str] = []
     found = find_all(model, chosen, catalogue().values(), crashes)
-    return Lint(str(chosen), tuple(found), count_nodes(model), tuple(crashes))
+    return Lint(str(chosen), chosen.title, tuple(found), count_nodes(model), tuple(crashes))
 
 
 def find_all(

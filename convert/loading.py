@@ -32,4 +32,4 @@ def resolve_target(text: str) -> Target:
     try:
         return Target.parse(text)
     except UnknownTarget as error:
-        raise BadInput(str(error), do="see `trtconv doctor` for what is installed") from error
+        raise BadInput(str(error), do="`trtconv targets` lists them; auto takes the installed one") from error

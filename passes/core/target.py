@@ -40,12 +40,12 @@ class Target:
             return cls.auto()
         match = re.fullmatch(r"(tensorrt-rtx|tensorrt|trt|rtx)-?v?(\d+(?:\.\d+)*)", text.strip().lower())
         if not match:
-            raise UnknownTarget(f"unknown target {text!r}; known: {', '.join(known())}, auto")
+            raise UnknownTarget(f"unknown target {text!r}; known: {_known_ranges()}, auto")
         product = {"trt": "tensorrt", "rtx": "tensorrt-rtx"}.get(match[1], match[1])
         version = parse_version(match[2])
         versions = [parse_version(v) for v in facts()["versions"][product]]
         if version < versions[0][: len(version)]:
-            raise UnknownTarget(f"{text} is older than any known version; known: {', '.join(known())}, auto")
+            raise UnknownTarget(f"{text} is older than any known version; known: {_known_ranges()}, auto")
         return cls(product, newest_of(version, versions))
 
     @classmethod
@@ -112,6 +112,10 @@ def parse_version(text: str) -> Version:
 def newest_of(version: Version, versions: list[Version]) -> Version:
     """The newest known version that a shorter one stands for: 10 -> 10.16; 8.2 -> 8.2.5; else itself."""
     return max((v for v in versions if v[: len(version)] == version), default=version)
+
+
+def _known_ranges() -> str:
+    return ", ".join(f"{product}-{', '.join(facts()['versions'][product])}" for product in PRODUCTS)
 
 
 def known() -> list[str]:

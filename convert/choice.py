@@ -1,0 +1,95 @@
+"""Which models a command works on: the one named, those declared, or what the last `fix` here wrote."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from trtconv.config import ModelConfig, find_config
+from trtconv.errors import BadInput
+
+RECORD = Path(".trtconv", "last-fix.json")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Models to work on, and in words where they come from (empty when the user named one)."""
+
+    models: tuple[ModelConfig, ...]
+    source: str = ""
+
+
+def choose_exported(model: str | None) -> Choice:
+    """For lint and fix, which start from what was exported."""
+    if model is not None:
+        return Choice((ModelConfig(Path(model)),))
+    declared = _declared()
+    if declared is not None:
+        return declared
+    raise BadInput("no model is given, and none is declared", do=_WAYS)
+
+
+def choose_fixed(model: str | None) -> Choice:
+    """For verify and build, which go on from what `fix` wrote; the model it was made from is the reference."""
+    if model is not None:
+        return Choice((ModelConfig(Path(model)),))
+    declared = _declared()
+    if declared is not None:
+        return Choice(tuple(_after_fix(m) for m in declared.models), declared.source)
+    recorded = _recorded()
+    if recorded is not None:
+        return recorded
+    raise BadInput("no model is given, none is declared, and no `trtconv fix` ran in this folder", do=_WAYS)
+
+
+_WAYS = 'name one (`trtconv COMMAND model.onnx`), or declare it in trtconv.toml ([[models]] path = "model.onnx")'
+
+
+def _declared() -> Choice | None:
+    config = find_config(Path())
+    if config is None or not config.models:
+        return None
+    return Choice(config.models, f"declared in {_relative(config.file)}")
+
+
+def _after_fix(model: ModelConfig) -> ModelConfig:
+    from dataclasses import replace
+
+    if not model.fixed.is_file():
+        return model
+    return replace(model, path=model.fixed, reference=model.reference or model.path)
+
+
+def record_fix(original: Path, fixed: Path, target: str) -> None:
+    """Remember what `fix` wrote in this folder, for the verify and build that follow; best effort."""
+    entry = {"original": str(original.resolve()), "fixed": str(fixed.resolve()), "target": target}
+    try:
+        RECORD.parent.mkdir(exist_ok=True)
+        temporary = RECORD.with_suffix(f".{os.getpid()}")
+        temporary.write_text(json.dumps(entry), encoding="utf-8")
+        temporary.replace(RECORD)
+    except OSError:
+        # A read-only working folder costs the shortcut, not the conversion.
+        return
+
+
+def _recorded() -> Choice | None:
+    try:
+        entry = json.loads(RECORD.read_text(encoding="utf-8"))
+        original, fixed, target = Path(entry["original"]), Path(entry["fixed"]), str(entry["target"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if not fixed.is_file():
+        return None
+    reference = original if original.is_file() else None
+    return Choice(
+        (ModelConfig(fixed, reference=reference, target=target),),
+        f"{_relative(fixed)}, which the last `trtconv fix` in this folder wrote",
+    )
+
+
+def _relative(path: Path) -> str:
+    shown = os.path.relpath(path)
+    return str(path) if shown.startswith("..") else shown

@@ -1,0 +1,60 @@
+"""`trtconv fix`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from trtconv.cli.options import announce, finish, json_option, model_argument, target_option
+
+
+@click.command("fix")
+@model_argument
+@click.option("-o", "--output", type=click.Path(), metavar="OUT", help="Where to write; default: MODEL.fixed.onnx.")
+@target_option
+@click.option("--only", multiple=True, metavar="PASS", help="Run this pass alone; repeatable.")
+@click.option("--skip", multiple=True, metavar="PASS", help="Leave this pass out; repeatable.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
+@click.option("--diff", is_flag=True, help="Show the nodes before and after each edit.")
+@json_option
+def command(
+    model: str | None,
+    output: str | None,
+    target: str | None,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    dry_run: bool,
+    diff: bool,
+    as_json: bool,
+) -> int:
+    """Rewrite MODEL so that the target takes it and computes the same; MODEL itself is never changed.
+
+    Without MODEL: the models declared in trtconv.toml or pyproject.toml.
+    """
+    from dataclasses import replace
+
+    import trtconv
+    from trtconv.choice import choose_exported, record_fix
+    from trtconv.config import suppress
+    from trtconv.errors import BadInput
+    from trtconv.report.terminal import show_diff, working
+
+    choice = choose_exported(model)
+    announce(choice, as_json)
+    if output is not None and len(choice.models) > 1:
+        raise BadInput(f"-o names one file, and {len(choice.models)} models are declared", do="name the model too")
+    results = []
+    for one in choice.models:
+        with working(f"fixing {one.path.name}"):
+            result = trtconv.fix(one.path, target=target or one.target or "auto", only=only, skip=skip)
+            remaining, ignored, unused = suppress(result.remaining, one.ignore)
+            result = replace(result, remaining=remaining, ignored=ignored, unused_ignores=tuple(map(str, unused)))
+            if not dry_run:
+                out = Path(output) if output else one.fixed
+                result = result.save(out)
+                record_fix(one.path, out, result.target)
+        results.append((str(one.path), result))
+        if diff and not as_json:
+            show_diff(result)
+    return finish("fix", results, as_json)

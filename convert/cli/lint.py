@@ -1,0 +1,33 @@
+"""`trtconv lint`."""
+
+from __future__ import annotations
+
+import click
+
+from trtconv.cli.options import announce, finish, json_option, model_argument, target_option
+
+
+@click.command("lint")
+@model_argument
+@target_option
+@json_option
+def command(model: str | None, target: str | None, as_json: bool) -> int:
+    """Say what TensorRT will refuse in MODEL, or accept and silently get wrong.
+
+    Without MODEL: the models declared in trtconv.toml or pyproject.toml.
+    """
+    from dataclasses import replace
+
+    import trtconv
+    from trtconv.choice import choose_exported
+    from trtconv.config import suppress
+
+    choice = choose_exported(model)
+    announce(choice, as_json)
+    results = []
+    for one in choice.models:
+        result = trtconv.lint(one.path, target=target or one.target or "auto")
+        findings, ignored, unused = suppress(result.findings, one.ignore)
+        result = replace(result, findings=findings, ignored=ignored, unused_ignores=tuple(map(str, unused)))
+        results.append((str(one.path), result))
+    return finish("lint", results, as_json)

@@ -1,0 +1,168 @@
+"""The models a project declares, in `trtconv.toml` or under `[tool.trtconv]` in pyproject.toml.
+
+target = "tensorrt-rtx-1.7"
+
+[[models]]
+path = "export/net.onnx"
+shapes = "image:1-4-8x3x224x224"
+rtol = 1e-3
+ignore = [{ pass = "runtime-pads", node = "/head/*", reason = "the runtime feeds this" }]
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import fnmatch
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trtconv.errors import BadInput
+
+if TYPE_CHECKING:
+    from trtconv.findings import Finding
+
+
+@dataclass(frozen=True)
+class Ignore:
+    """A finding that is known and accepted: pass and node as shell patterns, and the reason why."""
+
+    pass_name: str
+    node: str
+    reason: str
+
+    def covers(self, finding: Finding) -> bool:
+        """Whether the finding is one of those meant."""
+        return fnmatch.fnmatchcase(finding.pass_name, self.pass_name) and fnmatch.fnmatchcase(finding.node, self.node)
+
+    def __str__(self) -> str:
+        return f"{self.pass_name} at {self.node} ({self.reason})"
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """One declared model. Paths are absolute; what is None takes the verb's own default."""
+
+    path: Path
+    reference: Path | None = None
+    shapes: str | None = None
+    target: str | None = None
+    rtol: float | None = None
+    atol: float | None = None
+    runtimes: tuple[str, ...] | None = None
+    inputs: Path | None = None
+    time_limit: float | None = None
+    memory_limit: str | None = None
+    compute_capabilities: tuple[str, ...] = ()
+    ignore: tuple[Ignore, ...] = ()
+
+    @property
+    def fixed(self) -> Path:
+        """Where `trtconv fix` writes unless told otherwise."""
+        return fixed_path(self.path)
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a project declares, and in which file."""
+
+    file: Path
+    models: tuple[ModelConfig, ...]
+
+
+def fixed_path(path: Path) -> Path:
+    """`net.onnx` -> `net.fixed.onnx`."""
+    return path.with_name(f"{path.stem}.fixed.onnx")
+
+
+def find_config(folder: Path) -> Config | None:
+    """The configuration in `folder` or the nearest folder above it; None where there is none. Raises BadInput."""
+    for place in (folder, *folder.resolve().parents):
+        if (place / "trtconv.toml").is_file():
+            return read_config(place / "trtconv.toml")
+        pyproject = place / "pyproject.toml"
+        if pyproject.is_file() and (table := _load(pyproject).get("tool", {}).get("trtconv")) is not None:
+            return _config(pyproject, table)
+    return None
+
+
+def read_config(file: Path) -> Config:
+    """The configuration in `file`; raises BadInput that names the key that is wrong."""
+    table = _load(file)
+    return _config(file, table.get("tool", {}).get("trtconv", {}) if file.name == "pyproject.toml" else table)
+
+
+def _load(file: Path) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"cannot read {file}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{file} is not valid TOML: {error}") from error
+
+
+def _config(file: Path, table: dict[str, Any]) -> Config:
+    known = {f.name for f in dataclasses.fields(ModelConfig)} - {"path"}
+    _check_keys(file, table, known | {"models"}, "")
+    defaults = {key: value for key, value in table.items() if key != "models"}
+    entries = table.get("models", [])
+    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
+        raise BadInput(f"`models` in {file} is not a list of tables", do="write [[models]] before each model")
+    for number, entry in enumerate(entries, 1):
+        _check_keys(file, entry, known | {"path"}, f"model {number}: ")
+        if not isinstance(entry.get("path"), str):
+            raise BadInput(f"model {number} in {file} has no path", do='add path = "model.onnx"')
+    return Config(file, tuple(_model(file, {**defaults, **entry}) for entry in entries))
+
+
+def _check_keys(file: Path, table: dict[str, Any], known: set[str], where: str) -> None:
+    for key in table:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(known))}"
+            raise BadInput(f"{where}unknown key {key!r} in {file}", do=hint)
+
+
+def _model(file: Path, entry: dict[str, Any]) -> ModelConfig:
+    folder = file.resolve().parent
+    kinds: dict[str, tuple[type, ...]] = {
+        **dict.fromkeys(("shapes", "target", "memory_limit", "path", "reference", "inputs"), (str,)),
+        **dict.fromkeys(("rtol", "atol", "time_limit"), (int, float)),
+        **dict.fromkeys(("runtimes", "compute_capabilities", "ignore"), (list,)),
+    }
+    for key, value in entry.items():
+        if not isinstance(value, kinds[key]) or isinstance(value, bool):
+            raise BadInput(f"{key} = {value!r} in {file} is not a {kinds[key][0].__name__}")
+    values = dict(entry)
+    for key in ("path", "reference", "inputs"):
+        if key in values:
+            values[key] = folder / values[key]
+    for key in ("runtimes", "compute_capabilities"):
+        if key in values:
+            values[key] = tuple(map(str, values[key]))
+    values["ignore"] = tuple(_ignore(file, item) for item in values.get("ignore", ()))
+    return ModelConfig(**values)
+
+
+def _ignore(file: Path, item: object) -> Ignore:
+    if not isinstance(item, dict) or not item.get("pass") or not item.get("reason"):
+        raise BadInput(
+            f"an entry of `ignore` in {file} lacks its pass or its reason: {item!r}",
+            do='write { pass = "...", node = "...", reason = "..." }',
+        )
+    return Ignore(str(item["pass"]), str(item.get("node", "*")), str(item["reason"]))
+
+
+def suppress(
+    findings: tuple[Finding, ...], ignore: tuple[Ignore, ...]
+) -> tuple[tuple[Finding, ...], tuple[Finding, ...], tuple[Ignore, ...]]:
+    """Split findings into those that stand and those ignored, and tell which suppressions matched nothing."""
+    ignored = tuple(f for f in findings if any(i.covers(f) for i in ignore))
+    unused = tuple(i for i in ignore if not any(i.covers(f) for f in findings))
+    return tuple(f for f in findings if f not in ignored), ignored, unused

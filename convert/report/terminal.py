@@ -1,0 +1,170 @@
+"""Results as a person reads them: in a terminal with colour, in a pipe or a log without."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import singledispatch
+from typing import TYPE_CHECKING, TypeVar
+
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from trtconv.fixing import Fix
+from trtconv.linting import Lint
+
+if TYPE_CHECKING:
+    from trtconv.findings import Finding
+    from trtconv.passes.core import Edit, Node, Pass
+
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
+
+STYLE = {"refused": "bold red", "silent": "bold magenta", "slow": "yellow", "note": "cyan"}
+NAMES_SHOWN = 3
+NAME_WIDTH = 48
+
+
+def console(stderr: bool = False) -> Console:
+    """A console that keeps its lines whole where they are not read in a terminal, and honours NO_COLOR."""
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() or "COLUMNS" in os.environ else 120
+    return Console(stderr=stderr, width=width, highlight=False, emoji=False, markup=False)
+
+
+def shorten(name: str, width: int = NAME_WIDTH) -> str:
+    """`name` with its middle left out where it is longer than `width`: both ends tell nodes apart."""
+    if len(name) <= width:
+        return name
+    tail = (width - 1) * 2 // 3
+    return f"{name[: width - 1 - tail]}…{name[-tail:]}"
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Show that something is going on, on a terminal's stderr, for as long as the block runs."""
+    out = console(stderr=True)
+    if not out.is_terminal:
+        yield
+        return
+    with out.status(what):
+        yield
+
+
+@singledispatch
+def show(result: object, model: str) -> None:
+    """Print a result about `model`."""
+    raise TypeError(f"nothing knows how to show a {type(result).__name__}")
+
+
+@show.register
+def _lint(result: Lint, model: str) -> None:
+    out = console()
+    out.print(Text.assemble((model, "bold"), f": {result.nodes} nodes, for {result.title}"))
+    _findings(out, result.findings)
+    _suppressed(out, result.ignored, result.unused_ignores)
+    _crashes(out, result.crashes)
+    out.print(Text(f"  {result.verdict}", style="green" if result.ok else ""))
+
+
+@show.register
+def _fix(result: Fix, model: str) -> None:
+    out = console()
+    counts = f"{result.nodes_before} nodes, {result.nodes_after} after, for {result.title}"
+    out.print(Text.assemble((model, "bold"), f": {counts}"))
+    grid = _grid()
+    for (name, why), edits in _grouped(result.edits, lambda e: (e.pass_name, e.why)).items():
+        grid.add_row(Text("fixed", "green"), f"{len(edits)} x", name, _what(why, [e.node for e in edits]))
+    if result.edits:
+        out.print(grid)
+    _findings(out, result.remaining)
+    _suppressed(out, result.ignored, result.unused_ignores)
+    _crashes(out, result.crashes)
+    out.print(Text(f"  {result.verdict}", style="green" if result.ok else ""))
+
+
+def _findings(out: Console, findings: Iterable[Finding]) -> None:
+    grid = _grid()
+    for (effect, name, why, refusal), group in _grouped(
+        findings, lambda f: (f.effect, f.pass_name, f.why, f.refusal)
+    ).items():
+        text = f"{why}; not mended: {refusal}" if refusal else why
+        what = _what(text, [f"{f.node} ({f.source})" if f.source else f.node for f in group])
+        grid.add_row(Text(effect, STYLE.get(effect, "")), f"{len(group)} x", name, what)
+    if grid.row_count:
+        out.print(grid)
+
+
+def _suppressed(out: Console, ignored: tuple[Finding, ...], unused: tuple[str, ...]) -> None:
+    if ignored:
+        out.print(Text(f"  {len(ignored)} ignored, as the configuration says", style="dim"))
+    for one in unused:
+        out.print(Text(f"  unused suppression: {one}", style="yellow"))
+
+
+def _crashes(out: Console, crashes: Iterable[str]) -> None:
+    for crash in crashes:
+        out.print(Text(f"  a bug in trtconv: {crash}; the rest went on. Please report it.", style="red"))
+
+
+def _grid() -> Table:
+    grid = Table.grid(padding=(0, 1, 0, 1))
+    grid.add_column(no_wrap=True)
+    grid.add_column(justify="right", no_wrap=True)
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    return grid
+
+
+def _what(why: str, nodes: list[str]) -> Text:
+    """The reason, and below it the first nodes."""
+    names = ", ".join(shorten(n) for n in nodes[:NAMES_SHOWN])
+    more = f" and {len(nodes) - NAMES_SHOWN} more" if len(nodes) > NAMES_SHOWN else ""
+    return Text.assemble(why, "\n", (f"{names}{more}", "dim"))
+
+
+def _grouped(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+    groups: dict[K, list[T]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups
+
+
+def show_diff(result: Fix) -> None:
+    """Each edit as removed and added nodes."""
+    out = console()
+    for edit in result.edits:
+        out.print(Text(f"{edit.pass_name} at {edit.node}: {edit.why}", style="bold"))
+        for line in _diff_lines(edit):
+            out.print(Text(line, style="red" if line[0] == "-" else "green"), soft_wrap=True)
+
+
+def _diff_lines(edit: Edit) -> Iterator[str]:
+    yield from (f"- {_node_line(n)}" for n in edit.before)
+    yield from (f"+ {_node_line(n)}" for n in edit.after)
+
+
+def _node_line(node: Node) -> str:
+    return f"{', '.join(o for o in node.outputs if o)} = {node.op_type}({', '.join(node.inputs)})  [{node.label}]"
+
+
+def show_passes(passes: Mapping[str, Pass]) -> None:
+    """One line a pass."""
+    out, grid = console(), Table.grid(padding=(0, 2, 0, 0))
+    for name, one in passes.items():
+        grid.add_row(Text(name, "bold"), one.safety.value, one.summary())
+    out.print(grid)
+
+
+def show_markdown(text: str) -> None:
+    """Markdown: rendered in a terminal, as it is in a pipe."""
+    out = console()
+    if out.is_terminal:
+        out.print(Padding(Markdown(text), (0, 1)))
+    else:
+        sys.stdout.write(text)
