@@ -1,6 +1,18 @@
 """What every pass builds on: the graph view, replacements, targets and the pass itself."""
 
-from trtconv.passes.core.base import Edit, Effect, Example, ModelPass, Pass, Safety, Trouble, refused, silent, slow
+from trtconv.passes.core.base import (
+    Edit,
+    Effect,
+    Example,
+    ModelPass,
+    Pass,
+    Safety,
+    Trouble,
+    note,
+    refused,
+    silent,
+    slow,
+)
 from trtconv.passes.core.graph import Graph, Node, TensorType
 from trtconv.passes.core.model import Model
 from trtconv.passes.core.rewrite import Refused, Replacement
@@ -22,6 +34,7 @@ __all__ = [
     "TensorType",
     "Trouble",
     "UnknownTarget",
+    "note",
     "refused",
     "silent",
     "slow",

@@ -28,6 +28,8 @@ class Effect(str, enum.Enum):
     """It is accepted, and computes something else."""
     SLOW = "slow"
     """It is accepted, and costs more than it needs to."""
+    NOTE = "note"
+    """Taken as the file says; but the file may not say what its author meant. Never fails a lint."""
 
 
 class Safety(str, enum.Enum):
@@ -62,6 +64,11 @@ def silent(why: str) -> Trouble:
 def slow(why: str) -> Trouble:
     """The target accepts the node; it costs more than it needs to because of `why`."""
     return Trouble(Effect.SLOW, why)
+
+
+def note(why: str) -> Trouble:
+    """The target computes what the file says; `why` is a reason to doubt that the author meant it."""
+    return Trouble(Effect.NOTE, why)
 
 
 @dataclass(frozen=True)

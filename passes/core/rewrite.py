@@ -61,6 +61,24 @@ class Replacement:
         self.nodes.append(Node(op_type, list(inputs), outputs, name, domain, made, proto=self._origin()))
         return outputs
 
+    def clone(
+        self,
+        node: Node,
+        inputs: Sequence[str],
+        into: Sequence[str] | None = None,
+        without: Sequence[str] = (),
+        **changed: Any,
+    ) -> list[str]:
+        """Add `node` again with other inputs and with `changed` attributes, those in `without` left out."""
+        name = node.name or self._name_for(node.op_type)
+        outputs = list(node.outputs) if into is None else list(into)
+        kept = {k: a for k, a in node.attributes.items() if k not in without and k not in changed}
+        made = {k: helper.make_attribute(k, v) for k, v in changed.items() if v is not None}
+        self.nodes.append(
+            Node(node.op_type, list(inputs), outputs, name, node.domain, {**kept, **made}, proto=node.proto)
+        )
+        return outputs
+
     def _origin(self) -> Any:
         """Where the replaced node came from: its metadata (source lines, scopes) stays with the new nodes."""
         return self.node.proto
