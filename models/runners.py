@@ -1,0 +1,218 @@
+"""A network behind one small interface, whether PyTorch, ONNX Runtime or TensorRT computes it."""
+
+from __future__ import annotations
+
+import json
+import os
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from trtconv.errors import BadInput, Unavailable
+from trtconv.models.card import Card
+
+if TYPE_CHECKING:
+    import torch
+
+Array = npt.NDArray[np.generic]
+
+CHECKPOINTS = (".pth", ".pt", ".ckpt")
+ENGINES = (".engine", ".plan", ".trt")
+
+
+class Runner(ABC):
+    """Runs batches of (N, 3, H, W) float32; `card` says how they are made and what comes out.
+
+    A runtime that wants at least `least` or takes at most `most` images gets them in parts, the last
+    one filled up; `size` is the one (H, W) it takes, or None.
+    """
+
+    runtime: ClassVar[str]
+
+    def __init__(
+        self, card: Card, *, least: int = 1, most: int | None = None, size: tuple[int, int] | None = None
+    ) -> None:
+        self.card, self.least, self.most, self.size = card, least, most, size
+
+    @abstractmethod
+    def _run(self, pixels: npt.NDArray[np.float32]) -> Array:
+        """The output for a batch of a size that the runtime takes."""
+
+    def __call__(self, pixels: npt.NDArray[np.float32]) -> Array:
+        """The first output: logits, probabilities or labels, as the card says; N as in `pixels`.
+
+        Raises:
+            BadInput: The runtime takes another height and width.
+        """
+        if self.size and pixels.shape[2:] != self.size:
+            raise BadInput(
+                f"the network takes images of {self.size[0]}x{self.size[1]}, not {pixels.shape[2]}x{pixels.shape[3]}",
+                do="export it with a dynamic size, or leave out --scales",
+            )
+        most = self.most or len(pixels)
+        parts = [self._filled(pixels[i : i + most]) for i in range(0, len(pixels), most)]
+        return np.concatenate(parts)
+
+    def _filled(self, part: npt.NDArray[np.float32]) -> Array:
+        missing = max(0, self.least - len(part))
+        return self._run(np.concatenate([part, part[-1:].repeat(missing, 0)]))[: len(part)]
+
+
+class TorchRunner(Runner):
+    """A network in PyTorch, in eval mode."""
+
+    runtime = "PyTorch"
+
+    def __init__(self, model: torch.nn.Module, card: Card, device: torch.device | str = "cpu") -> None:
+        super().__init__(card)
+        self.model, self.device = model.eval().to(device), device
+
+    def _run(self, pixels: npt.NDArray[np.float32]) -> Array:
+        import torch
+
+        with torch.inference_mode():
+            output = self.model(torch.from_numpy(pixels).to(self.device))
+        first: torch.Tensor = output[0] if isinstance(output, (tuple, list)) else output
+        return first.cpu().numpy()
+
+
+class OnnxRunner(Runner):
+    """An ONNX file in ONNX Runtime; on CUDA where that build of ONNX Runtime has it."""
+
+    runtime = "ONNX Runtime"
+
+    def __init__(self, path: Path, card: Card) -> None:
+        import onnxruntime as ort
+
+        wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
+        providers = [p for p in wanted if p in ort.get_available_providers()]
+        try:
+            self.session = ort.InferenceSession(path, providers=providers)
+        except Exception as error:  # the classes of ONNX Runtime's errors share no base but this
+            raise BadInput(f"ONNX Runtime refuses the file: {error}", where=str(path)) from error
+        image = self.session.get_inputs()[0]
+        self.input = image.name
+        self.dtype = np.float16 if image.type == "tensor(float16)" else np.float32
+        fixed = [d if isinstance(d, int) else 0 for d in image.shape]
+        size = (fixed[2], fixed[3]) if fixed[2] and fixed[3] else None
+        super().__init__(card, least=fixed[0] or 1, most=fixed[0] or None, size=size)
+
+    def _run(self, pixels: npt.NDArray[np.float32]) -> Array:
+        output: Array = self.session.run(None, {self.input: pixels.astype(self.dtype)})[0]
+        return output
+
+
+class EngineRunner(Runner):
+    """A TensorRT or TensorRT-RTX engine through Polygraphy; the first optimization profile."""
+
+    runtime = "TensorRT"
+
+    def __init__(self, path: Path, card: Card) -> None:
+        need_gpu(path)
+        _choose_tensorrt()
+        from polygraphy.backend.common import BytesFromPath
+        from polygraphy.backend.trt import EngineFromBytes, TrtRunner
+        from polygraphy.exception import PolygraphyException
+
+        try:
+            engine = EngineFromBytes(BytesFromPath(str(path)))()
+        except PolygraphyException as error:
+            raise BadInput(
+                f"TensorRT cannot load the engine: {error}",
+                where=str(path),
+                do="build it with the TensorRT version, and for the GPU, of this machine",
+            ) from error
+        self.input = engine.get_tensor_name(0)
+        low, _, high = engine.get_tensor_profile_shape(self.input, 0)
+        size = (low[2], low[3]) if tuple(low[2:]) == tuple(high[2:]) else None
+        super().__init__(card, least=low[0], most=high[0], size=size)
+        self.runner = TrtRunner(engine)
+        self.runner.activate()
+
+    def _run(self, pixels: npt.NDArray[np.float32]) -> Array:
+        outputs = self.runner.infer({self.input: np.ascontiguousarray(pixels)})
+        return np.array(next(iter(outputs.values())))
+
+
+def need_gpu(path: Path) -> None:
+    """Refuse to go on where no NVIDIA GPU can be used.
+
+    Raises:
+        Unavailable: There is no driver, or no GPU behind it.
+    """
+    import ctypes
+
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        count = 0
+    else:
+        number = ctypes.c_int(0)
+        driver.cuInit(0)
+        driver.cuDeviceGetCount(ctypes.byref(number))
+        count = number.value
+    if count == 0:
+        raise Unavailable(
+            "an engine runs on an NVIDIA GPU, and this machine has none",
+            where=str(path),
+            do="run the command where the engine was built, or give the ONNX file",
+        )
+
+
+def _choose_tensorrt() -> None:
+    """Point Polygraphy at TensorRT-RTX where that is the only one installed; it decides on import."""
+    from importlib.util import find_spec
+
+    if find_spec("tensorrt") is None:
+        if find_spec("tensorrt_rtx") is None:
+            raise Unavailable("TensorRT is not installed", do="pip install 'trtconv[tensorrt]' or 'trtconv[rtx]'")
+        os.environ.setdefault("POLYGRAPHY_USE_TENSORRT_RTX", "1")
+
+
+def card_of(path: Path) -> Card:
+    """The card in a checkpoint, an ONNX file, an engine's sidecar (`X.engine.json`) or a JSON file.
+
+    Raises:
+        BadInput: There is none in it.
+    """
+    if path.suffix == ".onnx":
+        return Card.from_onnx(path)
+    if path.suffix == ".json":
+        return Card.from_json(_json(path), where=str(path))
+    if path.suffix in ENGINES:
+        metadata = _json(path.with_name(path.name + ".json")).get("metadata", {})
+        return Card.from_metadata(metadata if isinstance(metadata, dict) else {}, where=str(path))
+    return Card.from_checkpoint(path)
+
+
+def _json(path: Path) -> dict[str, object]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, TypeError, ValueError) as error:
+        raise BadInput(f"no model card: {error}", where=str(path), do="give one with --card FILE") from error
+
+
+def open_runner(path: Path, card: Card | None = None, device: str = "cpu") -> Runner:
+    """The runner for a file, by its ending; its own card unless `card` is given.
+
+    Raises:
+        BadInput: The file is missing, of an unknown kind, damaged, or has no card.
+        Unavailable: An engine, and no GPU or no TensorRT here.
+    """
+    if not path.is_file():
+        raise BadInput(f"{path} is not a file", do="give a checkpoint, an ONNX file or an engine")
+    if path.suffix in ENGINES:
+        need_gpu(path)
+        return EngineRunner(path, card or card_of(path))
+    if path.suffix == ".onnx":
+        return OnnxRunner(path, card or card_of(path))
+    if path.suffix in CHECKPOINTS:
+        from trtconv.models import checkpoint
+
+        model, own = checkpoint.load(path)
+        return TorchRunner(model, card or own, device)
+    known = " ".join((*CHECKPOINTS, ".onnx", *ENGINES))
+    raise BadInput(f"{path} is no known kind of model", do=f"known endings: {known}")
