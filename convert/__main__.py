@@ -1,0 +1,5 @@
+"""`python -m trtconv`."""
+
+from trtconv.cli import entry
+
+entry()

@@ -1,0 +1,184 @@
+"""Wrong inputs as a new user would give them: a clear message, the right exit code, nothing half-written."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, numpy_helper
+from support import parse
+
+from trtconv.cli import main
+
+GOOD = """<ir_version: 8, opset_import: ["": 17]> g (float[N,4] x) => (float[N,4] y) { y = Relu(x) }"""
+
+
+def save(path: Path, model: onnx.ModelProto) -> Path:
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def with_external(folder: Path, location: str, length: int = 16) -> Path:
+    model = parse("""<ir_version: 8, opset_import: ["": 17]>
+        g (float[N,4] x) => (float[N,4] y) <float[4] w = {1,2,3,4}> { y = Add(x, w) }""")
+    weight = model.graph.initializer[0]
+    weight.CopyFrom(TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[4], data_location=TensorProto.EXTERNAL))
+    for key, value in {"location": location, "offset": "0", "length": str(length)}.items():
+        weight.external_data.add(key=key, value=value)
+    return save(folder / "external.onnx", model)
+
+
+def make(kind: str, folder: Path) -> Path:
+    if kind == "missing":
+        return folder / "missing.onnx"
+    if kind == "folder":
+        return folder
+    if kind == "empty":
+        (folder / "empty.onnx").touch()
+        return folder / "empty.onnx"
+    if kind == "truncated":
+        model = parse(GOOD)
+        model.graph.initializer.append(numpy_helper.from_array(np.ones(1000, np.float32), "w"))
+        path = folder / "truncated.onnx"
+        path.write_bytes(model.SerializeToString()[:-900])
+        return path
+    if kind == "checkpoint":
+        path = folder / "net.pth"
+        path.write_bytes(b"PK\x03\x04 archive/data.pkl")
+        return path
+    if kind == "text":
+        path = folder / "model.json"
+        path.write_text('{"graph": 1}')
+        return path
+    if kind == "weights missing":
+        return with_external(folder, "weights.bin")
+    if kind == "weights outside":
+        (folder.parent / "outside.bin").write_bytes(b"\0" * 16)
+        return with_external(folder, "../outside.bin")
+    if kind == "weights absolute":
+        return with_external(folder, "/etc/passwd")
+    if kind == "weights short":
+        (folder / "weights.bin").write_bytes(b"\0" * 8)
+        return with_external(folder, "weights.bin")
+    if kind == "weights linked outside":
+        (folder.parent / "outside.bin").write_bytes(b"\0" * 16)
+        (folder / "weights.bin").symlink_to(folder.parent / "outside.bin")
+        return with_external(folder, "weights.bin")
+    raise ValueError(kind)
+
+
+CASES = {
+    "missing": "there is no file",
+    "folder": "is a folder",
+    "empty": "is empty",
+    "truncated": "truncated or damaged",
+    "checkpoint": "is a PyTorch checkpoint",
+    "text": "is text",
+    "weights missing": "is missing",
+    "weights outside": "points outside the model's folder",
+    "weights absolute": "points outside the model's folder",
+    "weights short": "has only 8",
+    "weights linked outside": "leads outside the model's folder",
+}
+
+
+@pytest.mark.parametrize("command", ["lint", "fix", "verify", "build"])
+@pytest.mark.parametrize("kind", CASES)
+def test_unreadable_model(
+    command: str, kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    path = make(kind, folder)
+    before = sorted(folder.rglob("*"))
+    assert main([command, str(path)]) == 2
+    shown = capsys.readouterr()
+    assert CASES[kind] in shown.err
+    assert "Traceback" not in shown.err
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_read_only_output_folder(tmp_path: Path) -> None:
+    """The file system refuses: an ordinary user is needed, since root may write anywhere."""
+    source, locked = tmp_path / "m.onnx", tmp_path / "locked"
+    save(source, parse(GOOD))
+    locked.mkdir(mode=0o555)
+    if os.access(locked, os.W_OK):
+        command = "import os, sys; os.setuid(65534); from trtconv.cli import main; sys.exit(main(sys.argv[1:]))"
+        tmp_path.chmod(0o755)
+        for parent in tmp_path.parents:
+            if parent.stat().st_mode & 0o005 != 0o005:
+                parent.chmod(parent.stat().st_mode | 0o055)
+    else:
+        command = "import sys; from trtconv.cli import main; sys.exit(main(sys.argv[1:]))"
+    done = subprocess.run(
+        [sys.executable, "-c", command, "fix", str(source), "-o", str(locked / "out.onnx")],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "cannot write" in done.stderr
+    assert "Permission denied" in done.stderr
+    assert not list(locked.iterdir())
+
+
+def test_missing_output_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = save(tmp_path / "m.onnx", parse(GOOD))
+    assert main(["fix", str(source), "-o", str(tmp_path / "none" / "out.onnx")]) == 2
+    assert "there is no folder" in capsys.readouterr().err
+
+
+def test_output_must_not_be_the_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = save(tmp_path / "m.onnx", parse(GOOD))
+    content = source.read_bytes()
+    assert main(["fix", str(source), "-o", str(source)]) == 2
+    assert "is the input, which is never changed" in capsys.readouterr().err
+    assert source.read_bytes() == content
+
+
+def test_full_disk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(small)], capture_output=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip("mounting a small tmpfs needs root")
+    try:
+        model = parse(GOOD)
+        model.graph.initializer.append(numpy_helper.from_array(np.ones(100_000, np.float32), "w"))
+        model.graph.node[0].op_type = "Add"
+        model.graph.node[0].input.append("w1")
+        model.graph.initializer.append(numpy_helper.from_array(np.arange(400_000, dtype=np.float32), "w1"))
+        model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 400_000
+        source = save(tmp_path / "m.onnx", model)
+        assert main(["fix", str(source), "-o", str(small / "out.onnx")]) == 2
+        shown = capsys.readouterr().err
+        assert "No space left on device" in shown
+        assert "free some space" in shown
+        assert not list(small.iterdir())
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
+def test_custom_operator_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = parse(GOOD)
+    model.graph.node[0].op_type, model.graph.node[0].domain, model.graph.node[0].name = "MyOp", "my.ops", "custom"
+    model.opset_import.add(domain="my.ops", version=1)
+    source = save(tmp_path / "m.onnx", model)
+    assert main(["lint", str(source)]) == 1
+    shown = capsys.readouterr().out
+    assert "MyOp" in shown
+    assert "custom" in shown
+    assert main(["verify", str(source), "--runtimes", "onnxruntime"]) == 2
+    shown = capsys.readouterr().err
+    assert "MyOp" in shown
+    assert "Traceback" not in shown

@@ -1,0 +1,181 @@
+"""What the commands print and how they end."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import onnx
+import pytest
+from support import parse
+
+import trtconv
+from trtconv.cli import COMMANDS, main
+
+HARD_SWISH = """<ir_version: 8, opset_import: ["": 17]>
+    g (float[N,4] x) => (float[N,4] y) { [act] y = HardSwish(x) }"""
+RELU = """<ir_version: 8, opset_import: ["": 17]> g (float[N,4] x) => (float[N,4] y) { y = Relu(x) }"""
+HEAVY = ("numpy", "onnx", "onnxruntime", "torch", "tensorrt", "tensorrt_rtx", "polygraphy", "rich.table")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("swish.onnx", HARD_SWISH), ("relu.onnx", RELU)):
+        (tmp_path / name).write_bytes(parse(text).SerializeToString())
+    return tmp_path
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"]])
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    code = f"import sys; sys.argv[1:] = {arguments}; from trtconv.cli import entry; entry()"
+    done = subprocess.run([sys.executable, "-X", "importtime", "-c", code], capture_output=True, text=True, check=True)
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if "import time:" in line}
+    assert "trtconv.cli" in imported
+    assert not imported & set(HEAVY)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([name, "--help"]) == 0
+    assert "Usage: trtconv" in capsys.readouterr().out
+
+
+def test_lint_exit_codes(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lint", "relu.onnx", "--target", "tensorrt-8.2"]) == 0
+    assert main(["lint", "swish.onnx", "--target", "tensorrt-8.2"]) == 1
+    assert "missing-hard-swish" in capsys.readouterr().out
+
+
+def test_fix_writes_beside_and_leaves_the_input(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = Path("swish.onnx").read_bytes()
+    assert main(["fix", "swish.onnx", "--target", "tensorrt-8.2"]) == 0
+    assert Path("swish.onnx").read_bytes() == before
+    fixed = onnx.load("swish.fixed.onnx")
+    assert [n.op_type for n in fixed.graph.node] == ["HardSigmoid", "Mul"]
+    assert "wrote swish.fixed.onnx" in capsys.readouterr().out
+
+
+def test_dry_run_writes_nothing(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sorted(workspace.rglob("*"))
+    assert main(["fix", "swish.onnx", "--target", "tensorrt-8.2", "--dry-run", "--diff"]) == 0
+    assert sorted(workspace.rglob("*")) == before
+    shown = capsys.readouterr().out
+    assert "- y = HardSwish(x)" in shown
+    assert "+ act/hard_sigmoid_output = HardSigmoid(x)" in shown
+
+
+def test_only_and_skip(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fix", "swish.onnx", "--target", "tensorrt-8.2", "--skip", "missing-hard-swish"]) == 0
+    assert [n.op_type for n in onnx.load("swish.fixed.onnx").graph.node] == ["HardSwish"]
+    assert main(["fix", "swish.onnx", "--only", "no-such-pass"]) == 2
+    assert "there is no pass called 'no-such-pass'" in capsys.readouterr().err
+
+
+def test_unknown_target_lists_the_known(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lint", "relu.onnx", "--target", "openvino-3"]) == 2
+    shown = capsys.readouterr().err
+    assert "tensorrt-7.0" in shown
+    assert "tensorrt-rtx" in shown
+
+
+def test_explain_suggests_near_names(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "missing-hardswish"]) == 2
+    assert "did you mean missing-hard-swish" in capsys.readouterr().err
+    assert main(["explain", "missing-hard-swish"]) == 0
+    assert "## How to avoid it when exporting" in capsys.readouterr().out
+
+
+def test_no_model_names_both_ways(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("lint", "fix", "verify", "build"):
+        assert main([command]) == 2
+        shown = capsys.readouterr().err
+        assert f"trtconv {command} model.onnx" in shown or "trtconv COMMAND model.onnx" in shown
+        assert "trtconv.toml" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["lint", "swish.onnx", "--target", "tensorrt-8.2"], 1),
+        (["fix", "swish.onnx", "--target", "tensorrt-8.2"], 0),
+        (["passes"], 0),
+        (["doctor"], 0),
+        (["targets"], 0),
+        (["explain", "missing-hard-swish"], 0),
+        (["lint", "none.onnx"], 2),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, list) else str(value),
+)
+def test_json_is_one_document(
+    workspace: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int
+) -> None:
+    assert main([*arguments, "--json"]) == code
+    shown = capsys.readouterr()
+    document = json.loads(shown.out)
+    assert document["schema"] == "trtconv/1"
+    assert document["trtconv"] == trtconv.__version__
+    assert document["exit_code"] == code
+    assert (document["error"] is None) == (code != 2)
+
+
+def test_output_into_a_pipe_has_no_escape_codes(workspace: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "trtconv", "lint", "swish.onnx", "--target", "tensorrt-8.2"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+CONFIG = """
+target = "tensorrt-8.2"
+[[models]]
+path = "swish.onnx"
+ignore = [
+    { pass = "missing-hard-swish", node = "act", reason = "a plugin does it" },
+    { pass = "no-such", reason = "left over" },
+]
+[[models]]
+path = "relu.onnx"
+"""
+
+
+def test_declared_models_and_suppressions(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("trtconv.toml").write_text(CONFIG)
+    assert main(["lint"]) == 0
+    shown = capsys.readouterr()
+    assert "using declared in trtconv.toml" in shown.err or "declared in trtconv.toml" in shown.err
+    assert "1 ignored" in shown.out
+    assert "unused suppression: no-such" in shown.out
+    assert "relu.onnx" in shown.out
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("target = 3\n[[models]]\npath='a'", "target = 3"),
+        ("[[models]]\nshapes='a:1'", "has no path"),
+        ("[[models]]\npath='a'\nshape='b'", "did you mean 'shapes'"),
+        ("models = 3", "is not a list of tables"),
+        ("[[models]]\npath='a'\nignore=[{pass='p'}]", "lacks its pass or its reason"),
+        ("not toml", "is not valid TOML"),
+    ],
+)
+def test_wrong_configuration(workspace: Path, capsys: pytest.CaptureFixture[str], text: str, message: str) -> None:
+    Path("trtconv.toml").write_text(text)
+    assert main(["lint"]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_library_takes_a_proto_and_leaves_it(workspace: Path) -> None:
+    model = parse(HARD_SWISH)
+    before = model.SerializeToString()
+    result = trtconv.fix(model, target="tensorrt-8.2")
+    assert isinstance(result.model, onnx.ModelProto)
+    assert model.SerializeToString() == before
+    assert [e.pass_name for e in result.edits] == ["missing-hard-swish"]
