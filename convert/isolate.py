@@ -1,0 +1,209 @@
+"""Run one of our functions in a child process: native code may crash, hang or eat the memory without taking us along.
+
+The child is a fresh interpreter (never a fork: TensorRT and CUDA do not survive one) in a session of its own, which
+dies with its parent. What it prints is kept for its last words; what it returns, raises or `report`s comes back
+through a pipe.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+from typing import IO, NoReturn, TypeVar
+
+from trtconv.errors import NativeFailure, TrtconvError, Unavailable
+
+T = TypeVar("T")
+
+POLL_SECONDS = 0.05
+LAST_WORDS, LAST_BYTES = 3, 4096
+"""Lines, and at most bytes, of what the child printed that an error shows."""
+
+_START = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from trtconv.isolate import serve; serve(sys.argv[2])"
+)
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a child may use: seconds of wall time, and bytes of resident memory. None is no limit."""
+
+    seconds: float | None = None
+    memory: int | None = None
+
+
+class ChildError(RuntimeError):
+    """The function raised something that is no TrtconvError: a bug of trtconv. The message has the traceback."""
+
+
+def isolated(
+    function: Callable[..., T],
+    *args: object,
+    what: str,
+    limits: Limits | None = None,
+    environment: Mapping[str, str] | None = None,
+    on_report: Callable[[str], None] | None = None,
+) -> T:
+    """`function(*args)` in a child process; `what` says what it does: "parsing model.onnx with TensorRT".
+
+    `function` belongs to an importable module; arguments and result can be pickled. `on_report` is called with
+    each text that the function `report`s. Raises the TrtconvError that the function raised, NativeFailure when the
+    child crashes or exceeds a limit, and Unavailable for a memory limit where there is no /proc. Ctrl-C ends the
+    child, too.
+    """
+    limits = limits or Limits()
+    if limits.memory is not None and not Path("/proc/self/status").exists():
+        raise Unavailable("a memory limit needs Linux's /proc, which this system lacks", do="leave the limit out")
+    with _child({**os.environ, **(environment or {})}, what) as child:
+        child.send((function, args))
+        kind, value = child.answer(limits, on_report)
+    if kind == "raised" and isinstance(value, TrtconvError):
+        raise value
+    if kind == "failed":
+        raise ChildError(f"{what} failed in its child process:\n{value}")
+    return value  # type: ignore[return-value]  # the pipe carries what `function` returned
+
+
+def report(text: str) -> None:
+    """Tell the parent what is being done; without a parent, nothing happens."""
+    if _parent is not None:
+        with _sending:
+            _parent.send(("report", text))
+
+
+# --- the parent's end ----------------------------------------------------------------------------
+
+
+@dataclass
+class _Child:
+    process: subprocess.Popen[bytes]
+    pipe: Connection
+    printed: IO[bytes]
+    what: str
+    started: float
+    doing: str = ""
+
+    def send(self, request: object) -> None:
+        with suppress(BrokenPipeError, ConnectionResetError):  # a child that is dead already is seen by `answer`
+            self.pipe.send(request)
+
+    def answer(self, limits: Limits, on_report: Callable[[str], None] | None) -> tuple[str, object]:
+        """What comes last: ("returned", value), ("raised", error) or ("failed", traceback)."""
+        while True:
+            self._check(limits)
+            try:
+                kind, value = self.pipe.recv() if self.pipe.poll(POLL_SECONDS) else ("", None)
+            except (EOFError, ConnectionResetError):
+                raise self._death() from None
+            if kind == "report":
+                self.doing = value
+                if on_report:
+                    on_report(value)
+            elif kind:
+                return kind, value
+
+    def _check(self, limits: Limits) -> None:
+        if limits.seconds is not None and time.monotonic() - self.started > limits.seconds:
+            raise self._failure(f"did not end within {limits.seconds:g} s", "give it more time")
+        used = resident_bytes(self.process.pid) if limits.memory is not None else 0
+        if limits.memory is not None and used > limits.memory:
+            size = f"{used / 2**30:.1f} GiB, over the limit of {limits.memory / 2**30:.1f} GiB"
+            raise self._failure(f"used {size}", "give it more memory")
+
+    def _death(self) -> NativeFailure:
+        code = self.process.wait()
+        if code == -signal.SIGKILL:
+            return self._failure("was killed (SIGKILL)", "usually the machine ran out of memory: free some")
+        how = f"crashed ({signal.Signals(-code).name})" if code < 0 else f"ended with exit code {code}"
+        return self._failure(how, "native code died; `trtconv fix` may rewrite what it died of, else report it")
+
+    def _failure(self, how: str, do: str) -> NativeFailure:
+        at = f" at {self.doing}" if self.doing else ""
+        size = os.fstat(self.printed.fileno()).st_size
+        printed = os.pread(self.printed.fileno(), LAST_BYTES, max(0, size - LAST_BYTES)).decode("utf-8", "replace")
+        lines = [line.strip() for line in printed.splitlines() if line.strip()]
+        words = " / ".join(lines[-LAST_WORDS:])
+        return NativeFailure(f"{self.what} {how}{at}", where=words and f"its last words: {words}", do=do)
+
+    def end(self) -> None:
+        self.pipe.close()
+        if self.process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@contextmanager
+def _child(environment: Mapping[str, str], what: str) -> Iterator[_Child]:
+    here, there = Pipe()
+    with tempfile.TemporaryFile() as printed:
+        with there:
+            process = subprocess.Popen(
+                [sys.executable, "-c", _START, json.dumps(sys.path), str(there.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=printed,
+                stderr=printed,
+                env=environment,
+                pass_fds=[there.fileno()],
+                start_new_session=True,
+            )
+        child = _Child(process, here, printed, what, time.monotonic())
+        try:
+            yield child
+        finally:
+            child.end()
+
+
+def resident_bytes(process: int) -> int:
+    """Resident memory of a process; 0 when it is gone. Linux only."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text("utf-8")
+    except OSError:
+        return 0
+    for line in status.splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+# --- the child's end -----------------------------------------------------------------------------
+
+_parent: Connection | None = None
+_sending = threading.Lock()
+
+
+def serve(descriptor: str) -> NoReturn:
+    """Run the request that comes through the pipe and answer it; never returns."""
+    global _parent
+    _die_with_parent()
+    _parent = Connection(int(descriptor))
+    os.set_inheritable(_parent.fileno(), False)
+    try:
+        function, args = _parent.recv()
+        _parent.send(("returned", function(*args)))
+    except TrtconvError as error:
+        _parent.send(("raised", error))
+    except MemoryError:
+        _parent.send(("raised", NativeFailure("the child process ran out of memory")))
+    except Exception:
+        _parent.send(("failed", traceback.format_exc()))
+    os._exit(0)  # not through the destructors of native libraries: the answer is out, and they may crash
+
+
+def _die_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
