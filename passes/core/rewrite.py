@@ -65,13 +65,18 @@ class Replacement:
         self,
         node: Node,
         inputs: Sequence[str],
-        into: Sequence[str] | None = None,
+        into: Sequence[str | None] | None = None,
         without: Sequence[str] = (),
         **changed: Any,
     ) -> list[str]:
-        """Add `node` again with other inputs and with `changed` attributes, those in `without` left out."""
-        name = node.name or self._name_for(node.op_type)
-        outputs = list(node.outputs) if into is None else list(into)
+        """Add `node` again with other inputs and with `changed` attributes, those in `without` left out.
+
+        It writes the outputs of `node` itself, or those in `into`, where a None asks for a fresh name.
+        """
+        taken = any(n.name == node.name for n in self.nodes)
+        name = node.name if node.name and not taken else self._name_for(node.op_type)
+        wanted = node.outputs if into is None else into
+        outputs = [self.graph.unique(f"{name}_output") if o is None else o for o in wanted]
         kept = {k: a for k, a in node.attributes.items() if k not in without and k not in changed}
         made = {k: helper.make_attribute(k, v) for k, v in changed.items() if v is not None}
         self.nodes.append(
