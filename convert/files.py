@@ -127,6 +127,12 @@ def save_model(model: ModelProto, path: str | os.PathLike[str], source: str | os
             temporary.write_bytes(model.SerializeToString())
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all. Raises BadInput where it cannot be written."""
+    with writing(path), written_whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 def _bring_weights(model: ModelProto, path: Path, source: Path) -> ModelProto:
     """A copy of `model` that refers to copies of its weight files beside `path`."""
     from trtconv.passes.core.external import locate

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import singledispatch
 from typing import TYPE_CHECKING, TypeVar
 
+from rich import box
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.padding import Padding
@@ -17,9 +18,11 @@ from rich.text import Text
 
 from trtconv.fixing import Fix
 from trtconv.linting import Lint
+from trtconv.parity import Leg, Parity
 
 if TYPE_CHECKING:
     from trtconv.findings import Finding
+    from trtconv.gating import Gate, Step
     from trtconv.passes.core import Edit, Node, Pass
 
 T = TypeVar("T")
@@ -46,14 +49,14 @@ def shorten(name: str, width: int = NAME_WIDTH) -> str:
 
 
 @contextmanager
-def working(what: str) -> Iterator[None]:
-    """Show that something is going on, on a terminal's stderr, for as long as the block runs."""
+def working(what: str) -> Iterator[Callable[[str], None]]:
+    """Show on a terminal's stderr that something is going on; the block may say how far it is."""
     out = console(stderr=True)
     if not out.is_terminal:
-        yield
+        yield lambda text: None
         return
-    with out.status(what):
-        yield
+    with out.status(what) as status:
+        yield lambda text: status.update(f"{what}: {text}")
 
 
 @singledispatch
@@ -86,6 +89,45 @@ def _fix(result: Fix, model: str) -> None:
     _suppressed(out, result.ignored, result.unused_ignores)
     _crashes(out, result.crashes)
     out.print(Text(f"  {result.verdict}", style="green" if result.ok else ""))
+
+
+@show.register
+def _parity(result: Parity, model: str) -> None:
+    out = console()
+    out.print(Text(model, style="bold"))
+    for leg in result.legs:
+        style = {"passed": "green", "failed": "bold red", "not run": "yellow"}[leg.status]
+        reason = leg.failure or leg.not_run
+        head = Text.assemble(("  " + leg.status.upper(), style), f": {leg.expected} against {leg.actual}")
+        out.print(head + Text(f": {reason}" if reason else ""))
+        if leg.outputs:
+            out.print(Padding(_outputs(leg), (0, 0, 0, 2)))
+    for note in result.notes:
+        out.print(Text(f"  note: {note}", style="dim"))
+    out.print(Text(f"  {result.verdict}", style="green" if result.ok else ""))
+
+
+def _outputs(leg: Leg) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in ("output", "case", "max abs", "max rel", "ULP", "cosine", "argmax", "worst element", ""):
+        table.add_column(
+            title, justify="right" if title in ("max abs", "max rel", "ULP", "cosine", "argmax") else "left"
+        )
+    for one in leg.outputs:
+        d = one.difference
+        worst = f"{list(d.worst)}: {d.expected} / {d.actual}" if d.worst is not None and (d.wrong or d.max_abs) else ""
+        table.add_row(
+            shorten(one.name),
+            one.case,
+            f"{d.max_abs:.3g}",
+            f"{d.max_rel:.3g}",
+            "" if d.max_ulp is None else str(d.max_ulp),
+            "" if d.cosine is None else f"{d.cosine:.7f}",
+            "" if d.argmax is None else f"{d.argmax:.2%}",
+            worst,
+            Text("passed", "green") if one.passed else Text(f"FAILED {d.why}", "bold red"),
+        )
+    return table
 
 
 def _findings(out: Console, findings: Iterable[Finding]) -> None:
@@ -159,6 +201,30 @@ def show_passes(passes: Mapping[str, Pass]) -> None:
     for name, one in passes.items():
         grid.add_row(Text(name, "bold"), one.safety.value, one.summary())
     out.print(grid)
+
+
+def show_gates(gates: Sequence[Gate]) -> None:
+    """One row a model, one column a step, then what did not pass, then the verdict."""
+    out = console()
+    names = list(dict.fromkeys(s.name for g in gates for s in g.steps))
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for title in ("model", "target", *names):
+        table.add_column(title)
+    for one in gates:
+        cells = {s.name: _cell(s) for s in one.steps}
+        table.add_row(shorten(one.model), one.target, *(cells.get(n, Text("-", "dim")) for n in names))
+    out.print(table)
+    for one in gates:
+        for step in one.steps:
+            if step.status != "passed":
+                out.print(Text.assemble((f"{one.model}: {step.name} {step.status}: ", "bold"), step.summary))
+    worst = max((g.exit_code for g in gates), default=0)
+    out.print(Text(f"exit code {worst}", style="green" if worst == 0 else "red"))
+
+
+def _cell(step: Step) -> Text:
+    style = {"passed": "green", "not run": "yellow"}.get(step.status, "red")
+    return Text(f"{step.status} {step.seconds:.1f} s", style)
 
 
 def show_markdown(text: str) -> None:
