@@ -45,8 +45,8 @@ def _apply(one: Pass, model: Model, target: Target, outcome: Outcome) -> None:
 def troubles(one: Pass, model: Model, target: Target, crashes: list[str]) -> Iterator[tuple[Graph, Node, Trouble]]:
     """Nodes that `one` has something to say about; the graph may change between two of them."""
     for graph in list(model.graphs()):
-        for node in list(graph.nodes):
-            if (one.ops and node.op_type not in one.ops) or node.domain not in one.domains or node not in graph:
+        for node in graph.nodes_of(one.ops):
+            if node.domain not in one.domains or node not in graph:
                 continue
             try:
                 trouble = one.find(node, graph, target)

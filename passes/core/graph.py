@@ -147,6 +147,7 @@ class Graph:
         self._consumers: dict[str, dict[Node, None]] = {}
         self._pending: dict[Node, list[Node]] = {}
         self._names: set[str] = set()
+        self._by_op: dict[str, dict[Node, None]] = {}
 
     # --- reading ---------------------------------------------------------------------------
 
@@ -164,6 +165,12 @@ class Graph:
             return
         for new in self._pending[node]:
             yield from self._pending_for(new)
+
+    def nodes_of(self, op_types: Sequence[str]) -> list[Node]:
+        """Nodes of the given operators, whatever their domain; of all operators where none is given."""
+        if not op_types:
+            return list(self.nodes)
+        return [node for op_type in op_types for node in self._by_op.get(op_type, ())]
 
     @property
     def opset(self) -> int:
@@ -283,6 +290,7 @@ class Graph:
     def _index(self, node: Node) -> None:
         if node.name:
             self._names.add(node.name)
+        self._by_op.setdefault(node.op_type, {})[node] = None
         for tensor in node.outputs:
             if tensor:
                 self._producer[tensor] = node
@@ -290,6 +298,7 @@ class Graph:
             self._consumers.setdefault(tensor, {})[node] = None
 
     def _unindex(self, node: Node) -> None:
+        self._by_op.get(node.op_type, {}).pop(node, None)
         for tensor in node.outputs:
             if self._producer.get(tensor) is node:
                 del self._producer[tensor]
