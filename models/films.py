@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -23,7 +24,7 @@ def is_film(path: Path) -> bool:
 
 def _opencv() -> ModuleType:
     try:
-        import cv2
+        import cv2  # type: ignore[import-not-found, unused-ignore]
     except ImportError as error:
         raise Unavailable(
             "reading a film needs OpenCV, which is not installed", do="pip install opencv-python-headless"
@@ -56,7 +57,7 @@ def writer(source: Path, target: Path) -> Iterator[Callable[[Image.Image], None]
     cv2 = _opencv()
     pace = cv2.VideoCapture(str(source)).get(cv2.CAP_PROP_FPS) or 25.0
     unfinished = target.with_name(f".{target.name}")
-    film = None
+    film: Any = None
 
     def write(frame: Image.Image) -> None:
         nonlocal film
@@ -66,6 +67,8 @@ def writer(source: Path, target: Path) -> Iterator[Callable[[Image.Image], None]
 
     try:
         yield write
+        if film is None:
+            raise BadInput("OpenCV finds no frame in the film", where=str(source))
         film.release()
         os.replace(unfinished, target)
     finally:

@@ -14,6 +14,7 @@ from trtconv.models import checkpoint, losses, optimizers, registry
 from trtconv.models.card import Card
 from trtconv.models.processes import Processes
 from trtconv.models.recipes import Recipe
+from trtconv.models.weights import load_file
 
 State = dict[str, Any]
 """Nested state_dicts, as PyTorch types them."""
@@ -31,7 +32,10 @@ class Learner:
         self.recipe, self.device = recipe, processes.device
         self.precision = _precision(recipe, processes)
         torch.manual_seed(recipe.seed)
-        self.model = _trainable(card, recipe, processes, weights).to(self.device)
+        model = _network(card)
+        # Other classes than the file's get a new head; what was left out is told.
+        self.loaded = load_file(model, weights, partial=True) if weights else None
+        self.model = _trainable(model, recipe, processes).to(self.device)
         self.kept = registry.create(card.network, len(card.classes), **card.options).to(self.device).eval()
         self.kept.requires_grad_(False)
         optimizers.average(self.kept, self.model, 0.0)
@@ -102,22 +106,23 @@ def _precision(recipe: Recipe, processes: Processes) -> torch.dtype | None:
     return {"none": None, "bf16": torch.bfloat16, "fp16": torch.float16}[recipe.amp]
 
 
-def _trainable(card: Card, recipe: Recipe, processes: Processes, weights: Path | None) -> nn.Module:
-    """The network with its auxiliary heads, its first weights, its frozen parts and shared statistics."""
+def _network(card: Card) -> nn.Module:
+    """The network with its auxiliary heads."""
     options = dict(card.options)
     if "mode" in registry.find(card.network).options:
         options["mode"] = "train"
-    model = registry.create(card.network, len(card.classes), **options)
-    if weights:
-        from trtconv.models.weights import load_file
+    return registry.create(card.network, len(card.classes), **options)
 
-        load_file(model, weights)
+
+def _trainable(model: nn.Module, recipe: Recipe, processes: Processes) -> nn.Module:
+    """The network with its frozen parts, and with statistics shared between processes where that is wanted."""
     optimizers.freeze(model, recipe)
     if not recipe.sync_bn or processes.world == 1:
         return model
     if processes.device.type != "cuda":
         raise Unavailable("statistics are shared between CUDA devices only", where="--sync-bn", do="--no-sync-bn")
-    return nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    synced: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
+    return synced
 
 
 def _criterion(recipe: Recipe, classes: int) -> nn.Module:

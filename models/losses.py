@@ -17,6 +17,8 @@ from trtconv.models.transforms import IGNORE
 class CrossEntropy(nn.Module):
     """Cross entropy with label smoothing and class weights; targets of `IGNORE` count for nothing."""
 
+    weights: Tensor | None
+
     def __init__(self, smoothing: float = 0.0, weights: Sequence[float] = ()) -> None:
         super().__init__()
         self.smoothing = smoothing
@@ -37,6 +39,8 @@ class OhemCrossEntropy(nn.Module):
     At least 1/16 of the valid pixels are kept, the hardest ones, so that an easy batch still teaches
     (BiSeNet's recipe: threshold 0.7).
     """
+
+    weights: Tensor | None
 
     def __init__(self, threshold: float = 0.7, smoothing: float = 0.0, weights: Sequence[float] = ()) -> None:
         super().__init__()
@@ -74,9 +78,7 @@ def distillation(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> 
     return -(wanted * offered).sum(dim=1).mean() * temperature**2
 
 
-def with_auxiliaries(
-    criterion: nn.Module, outputs: Sequence[Tensor], target: Tensor, weight: float
-) -> Tensor:
+def with_auxiliaries(criterion: nn.Module, outputs: Sequence[Tensor], target: Tensor, weight: float) -> Tensor:
     """The loss of the first output plus `weight` times the loss of each further (auxiliary) one."""
     main: Tensor = criterion(outputs[0], target)
     for auxiliary in outputs[1:]:

@@ -16,7 +16,8 @@ Floats = npt.NDArray[np.float64]
 def _ratio(part: Floats | Counts, whole: Floats | Counts) -> Floats:
     """`part / whole`, NaN where the whole is nothing."""
     wholes = np.asarray(whole, np.float64)
-    return np.divide(part, wholes, out=np.full(wholes.shape, np.nan), where=wholes != 0)
+    ratio: Floats = np.divide(part, wholes, out=np.full(wholes.shape, np.nan), where=wholes != 0)
+    return ratio
 
 
 def _mean(values: Floats) -> float:
@@ -50,12 +51,14 @@ class Confusion:
     @property
     def truths(self) -> Counts:
         """How often each class was there."""
-        return self.matrix.sum(axis=1)
+        counts: Counts = self.matrix.sum(axis=1)
+        return counts
 
     @property
     def guesses(self) -> Counts:
         """How often each class was answered."""
-        return self.matrix.sum(axis=0)
+        counts: Counts = self.matrix.sum(axis=0)
+        return counts
 
     def accuracy(self) -> float:
         """Right answers of all; for one label per item this is micro F1 as well."""

@@ -30,7 +30,7 @@ def _rotate(image: Image.Image, level: float) -> Image.Image:
     return image.rotate(level * 30, Image.Resampling.BILINEAR, fillcolor=FILL)
 
 
-def _enhance(kind: type[ImageEnhance._Enhance]) -> Change:
+def _enhance(kind: Callable[[Image.Image], ImageEnhance._Enhance]) -> Change:
     return lambda image, level: kind(image).enhance(1 + level * 0.9)
 
 

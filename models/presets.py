@@ -5,14 +5,19 @@ What each system's own trainer does; where ours cannot be the same, docs/trainin
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from trtconv.errors import BadInput
 from trtconv.models.recipes import Recipe
 
-CITYSCAPES = {"mean": (0.3257, 0.3690, 0.3223), "std": (0.2112, 0.2148, 0.2115)}
-COCO_STUFF = {"mean": (0.46962251, 0.4464104, 0.40718787), "std": (0.27469736, 0.27012361, 0.28515933)}
-ADE20K = {"mean": (0.49343230, 0.46819794, 0.43106043), "std": (0.25680755, 0.25506608, 0.27422913)}
+CITYSCAPES: Mapping[str, Any] = {"mean": (0.3257, 0.3690, 0.3223), "std": (0.2112, 0.2148, 0.2115)}
+COCO_STUFF: Mapping[str, Any] = {
+    "mean": (0.46962251, 0.4464104, 0.40718787),
+    "std": (0.27469736, 0.27012361, 0.28515933),
+}
+ADE20K: Mapping[str, Any] = {"mean": (0.49343230, 0.46819794, 0.43106043), "std": (0.25680755, 0.25506608, 0.27422913)}
 
 # Only the new classifier learns; the statistics of the frozen part move on, as they did there.
 FLOWERS = Recipe(
@@ -103,25 +108,24 @@ BISENETV2 = replace(BISENET, steps=150_000, warmup=1000 / 150_000, lr=5e-3, size
 
 # For a few thousand images on a laptop: no warm-up of thousands of steps, crops that keep the object.
 SMALL_CLASSES = Recipe(
-    epochs=12,
+    epochs=10,
     batch=32,
-    lr=0.05,
-    weight_decay=1e-4,
-    decay_all=False,
+    optimizer="adam",
+    lr=3e-3,
     warmup=0.08,
     size=(64, 64),
     eval_crop=1.0,
-    scale=(0.6, 1.0),
+    crop="scaled",
+    scale=(0.85, 1.15),
 )
 SMALL_MASKS = Recipe(
-    epochs=20,
+    epochs=16,
     batch=16,
-    lr=0.05,
-    weight_decay=5e-4,
-    decay_all=False,
+    optimizer="adam",
+    lr=2e-3,
     schedule="poly",
     warmup=0.05,
-    size=(128, 128),
+    size=(96, 96),
     crop="scaled",
     scale=(0.75, 1.5),
 )

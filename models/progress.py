@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from trtconv.models.history import Row
+from trtconv.models.training import Reporter
 
 BESIDE = ("step", "epoch", "lr", "loss")
 
 
+class Bar(Reporter):
+    """Draws on standard error, so that the result alone is on standard output."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.task = progress.add_task("training", total=None)
+
+    def row(self, row: Row, total: int) -> None:
+        """Move the bar; print the metrics of a validation."""
+        self.progress.update(self.task, completed=row["step"], total=total, description=f"loss {row['loss']:.4f}")
+        metrics = [f"{name} {value:.4f}" for name, value in row.items() if name not in BESIDE]
+        if metrics:
+            self.say(f"epoch {row['epoch']:g}  loss {row['loss']:.4f}  {'  '.join(metrics)}")
+
+    def say(self, text: str) -> None:
+        """Print a line above the bar."""
+        self.progress.console.print(text, markup=False, highlight=False)
+
+
 @contextmanager
-def bar(shown: bool) -> Iterator[Callable[[Row, int], None]]:
-    """What to call with each row of the log and the number of steps in all; on standard error."""
+def bar(shown: bool) -> Iterator[Reporter]:
+    """A bar on the terminal, or nothing in the processes beside the first."""
     if not shown:
-        yield lambda row, total: None
+        yield Reporter()
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("training", total=None)
-
-        def notify(row: Row, total: int) -> None:
-            progress.update(task, completed=row["step"], total=total, description=f"loss {row['loss']:.4f}")
-            metrics = [f"{name} {value:.4f}" for name, value in row.items() if name not in BESIDE]
-            if metrics:
-                progress.console.print(f"epoch {row['epoch']:g}  loss {row['loss']:.4f}  {'  '.join(metrics)}")
-
-        yield notify
+        yield Bar(progress)

@@ -72,8 +72,10 @@ class Recipe:
     policy: Literal["none", "autoaugment", "randaugment"] = _choice(
         "none", "none, autoaugment or randaugment (classification)."
     )
-    mean: tuple[float, ...] = _choice((), "Mean of the channels; empty: the network's.")
-    std: tuple[float, ...] = _choice((), "Standard deviation of the channels; empty: the network's.")
+    mean: tuple[float, float, float] | tuple[()] = _choice((), "Mean of the channels; empty: the network's.")
+    std: tuple[float, float, float] | tuple[()] = _choice(
+        (), "Standard deviation of the channels; empty: the network's."
+    )
 
     def but(self, changes: Mapping[str, object]) -> Recipe:
         """This recipe with single choices replaced; a new `size` is the size of use too, `epochs` replace `steps`.
@@ -111,7 +113,9 @@ class Recipe:
         for name in ("lr", "eval_crop", "step_every", "temperature", "ohem_threshold"):
             if not getattr(self, name) > 0:
                 raise BadInput(f"{name} must be above 0, not {getattr(self, name)}", where=_option(name))
-        if min(self.size) < 1 or len(self.eval_size) not in (0, 2):
+        if len(self.mean) not in (0, 3) or len(self.std) not in (0, 3):
+            raise BadInput("mean and standard deviation have three channels", where="--mean", do="write 0.5,0.5,0.5")
+        if len(self.size) != 2 or min(self.size) < 1 or len(self.eval_size) not in (0, 2):
             raise BadInput("a size is a height and a width, in pixels", where="--size", do="write 512x1024, or 224")
 
     def to_json(self) -> dict[str, object]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PATH = click.Path(path_type=Path)
 
 
-class Numbers(click.ParamType):
+class Numbers(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     """`0.75,2`, or `512x1024` for whole numbers; one whole number is a square."""
 
     name = "numbers"
@@ -126,8 +126,8 @@ def _train(
     run: Run = training.Run(
         network, splits[0], splits[1], recipe, out, options, asked["weights"], asked["teacher"], asked["workers"]
     )
-    with started(asked["device"]) as processes, progress.bar(processes.first) as notify:
-        trained = training.train(run, processes, notify)
+    with started(asked["device"]) as processes, progress.bar(processes.first) as reporter:
+        trained = training.train(run, processes, reporter)
     return trained if processes.first else None
 
 

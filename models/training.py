@@ -6,7 +6,7 @@ killed goes on from the last checkpoint as if nothing had happened.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
@@ -30,8 +30,16 @@ from trtconv.models.runners import TorchRunner
 LAST, BEST = "last.pth", "best.pth"
 
 Metrics = dict[str, float]
-Notify = Callable[[history.Row, int], None]
-"""Called with each new row of the log and the number of steps in all."""
+
+
+class Reporter:
+    """Hears how a run goes; this one keeps it to itself."""
+
+    def row(self, row: history.Row, total: int) -> None:
+        """A new row of the log, and the number of steps in all."""
+
+    def say(self, text: str) -> None:
+        """Something worth knowing at the start."""
 
 
 @dataclass(frozen=True)
@@ -156,24 +164,26 @@ class Plan:
         return step % self.recipe.log_every == 0 or self.saves(step)
 
 
-def train(run: Run, processes: Processes, notify: Notify = lambda row, total: None) -> Trained:
+def train(run: Run, processes: Processes, reporter: Reporter | None = None) -> Trained:
     """Train to the end, from the last checkpoint in `run.out` if there is one.
 
     Raises:
         BadInput: The folder holds another run, or data, weights and recipe do not fit.
         TrtconvError: The loss is no number any more.
     """
-    return _Training(run, processes, notify).go()
+    return _Training(run, processes, reporter or Reporter()).go()
 
 
 class _Training:
-    def __init__(self, run: Run, processes: Processes, notify: Notify) -> None:
-        self.run, self.processes, self.notify = run, processes, notify
+    def __init__(self, run: Run, processes: Processes, reporter: Reporter) -> None:
+        self.run, self.processes, self.reporter = run, processes, reporter
         self.recipe, self.card = run.recipe, run.card()
         self.plan = Plan(self.recipe, len(run.train.items))
         self.share = processes.share(self.recipe.batch)
         self.learner = Learner(self.card, self.recipe, processes, run.weights, run.teacher)
         self.at = self._resumed()
+        if self.learner.loaded and not self.at.step and processes.first:
+            reporter.say(str(self.learner.loaded))
 
     def go(self) -> Trained:
         pending: list[Tensor] = []
@@ -221,7 +231,7 @@ class _Training:
         if self.plan.saves(step):
             self._save()
         if self.processes.first:
-            self.notify(row, self.plan.total)
+            self.reporter.row(row, self.plan.total)
 
     def _validate(self) -> Metrics:
         """Each process measures its share; the counts are added up."""
