@@ -97,7 +97,7 @@ class Replacement:
     def constant(self, value: ArrayLike, dtype: DTypeLike | None = None, hint: str = "constant") -> str:
         """Add an initializer and return its name."""
         name = self.graph.unique(f"{self.node.label}/{hint}")
-        self.initializers[name] = numpy_helper.from_array(np.ascontiguousarray(np.asarray(value, dtype)), name)
+        self.initializers[name] = numpy_helper.from_array(np.asarray(value, dtype), name)
         return name
 
     def scalar(self, value: float, like: str) -> str:

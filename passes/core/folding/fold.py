@@ -1,0 +1,179 @@
+"""Put what is known into the graph: initializers for computed tensors, constant shapes for computed ones."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper
+
+from trtconv.passes.core.base import Edit
+from trtconv.passes.core.folding import batch
+from trtconv.passes.core.folding.arguments import constant_arguments
+from trtconv.passes.core.folding.facts import GROWTH_LIMIT, Facts, facts_of
+from trtconv.passes.core.graph import Node
+from trtconv.passes.core.rewrite import Replacement
+
+if TYPE_CHECKING:
+    from trtconv.passes.core.graph import Array
+    from trtconv.passes.core.model import Model
+
+MAX_SWEEPS = 4
+"""Walks over a model: a second one follows shapes that ONNX Runtime had to compute."""
+
+
+def fold(model: Model, name: str) -> list[Edit]:
+    """Fold every graph of `model` in place; the edits are those of the pass called `name`."""
+    edits = [Edit(name, n[0].label, n[0].op_type, _unread(len(n)), tuple(n), ()) for n in _sweep(model)]
+    for _ in range(MAX_SWEEPS):
+        done = [edit for facts in _all(facts_of(model)) for edit in Folder(facts, name).fold()]
+        _sweep(model)
+        edits += done
+        if not done:
+            break
+    if edits:
+        model.infer()
+    return edits
+
+
+def _sweep(model: Model) -> list[list[Node]]:
+    """Nodes that nothing reads, taken out of each graph."""
+    return [dropped for graph in list(model.graphs()) if (dropped := graph.sweep())]
+
+
+def _unread(count: int) -> str:
+    return "nothing reads its outputs" if count == 1 else f"nothing reads the outputs of {count} nodes"
+
+
+def _all(facts: Facts) -> Iterator[Facts]:
+    yield facts
+    for inner in facts.inner.values():
+        yield from _all(inner)
+
+
+class Folder:
+    """Folds one graph, from the facts about it."""
+
+    def __init__(self, facts: Facts, name: str) -> None:
+        self.facts, self.graph, self.name = facts, facts.graph, name
+        self._shared: dict[tuple[int, ...], str] = {}
+
+    def fold(self) -> list[Edit]:
+        """Fold, and tell what was done."""
+        lifted = list(self._lift())
+        computed = self._compute()
+        given = [edit for node in list(self.graph.nodes) if (edit := self._give_arguments(node)) is not None]
+        # Consumers come before producers, so that only what the rest of the graph reads is written down.
+        replaced = [e for n in reversed(self.graph.nodes) if (e := self._replace(n, computed)) is not None]
+        return lifted + given + replaced[::-1]
+
+    # --- constants -------------------------------------------------------------------------
+
+    def _lift(self) -> Iterator[Edit]:
+        """Turn Constant nodes into initializers; one that writes a graph output stays."""
+        nodes = [n for n in self.graph.nodes if n.op_type == "Constant" and not n.domain and self._lift_one(n)]
+        if nodes:
+            why = f"{len(nodes)} Constant node{'s' * (len(nodes) > 1)} can be initializers"
+            yield Edit(self.name, nodes[0].label, "Constant", why, tuple(nodes), ())
+
+    def _lift_one(self, node: Node) -> bool:
+        tensor = node.outputs[0]
+        proto = self.graph.constant_proto(tensor)
+        if self.graph.is_output(tensor):
+            return False
+        if proto is None:
+            value = self.graph.constant(tensor)
+            if value is None:
+                return False
+            proto = numpy_helper.from_array(value)
+        proto.name = tensor
+        self._make_initializer(node, {tensor: proto})
+        return True
+
+    def _make_initializer(self, node: Node, tensors: dict[str, TensorProto]) -> None:
+        self.graph.remove(node)
+        for tensor, proto in tensors.items():
+            self.graph.initializers[tensor] = proto
+            self.graph.types.pop(tensor, None)
+
+    # --- computed tensors ------------------------------------------------------------------
+
+    def _compute(self) -> dict[str, Array]:
+        """Values of the constants that ONNX Runtime has to compute and the rest of the graph reads."""
+        pending = set(self.facts.pending.values())
+        nodes = [n for n in self.graph.nodes if n in pending]
+        wanted = [o for n in nodes for o in n.outputs if o and self._is_read_outside(o, pending)]
+        values = batch.run(self.graph, nodes, wanted, self.facts.known)
+        return {t: v for t, v in values.items() if self._is_small_enough(t, v)}
+
+    def _is_read_outside(self, tensor: str, pending: set[Node]) -> bool:
+        return self.graph.is_output(tensor) or any(c not in pending for c in self.graph.consumers(tensor))
+
+    def _is_small_enough(self, tensor: str, value: Array) -> bool:
+        inputs = self.facts.pending[tensor].inputs
+        return value.nbytes - sum(map(self.facts.bytes, inputs)) <= GROWTH_LIMIT
+
+    def _replace(self, node: Node, computed: dict[str, Array]) -> Edit | None:
+        """Write the value of `node` down, or drop the node when nobody reads it any more."""
+        if node.op_type == "Constant" and not node.domain:
+            return None
+        read = [o for o in node.outputs if o and (self.graph.is_output(o) or self.graph.consumers(o))]
+        if not read:
+            self.graph.remove(node)
+            return None
+        values = {o: v for o in read if (v := self._value(o, computed)) is not None}
+        if len(values) < len(read):
+            return None
+        after = self._write_down(node, values)
+        return Edit(self.name, node.label, node.op_type, f"{_described(values)} whatever the input", (node,), after)
+
+    def _value(self, tensor: str, computed: dict[str, Array]) -> Array | None:
+        value = self.facts.values.get(tensor)
+        return value.data if value is not None and value.is_known else computed.get(tensor)
+
+    def _write_down(self, node: Node, values: dict[str, Array]) -> tuple[Node, ...]:
+        """Initializers of the same names; a graph output needs a Constant node to write it."""
+        outputs = [t for t in values if self.graph.is_output(t)]
+        tensors = {t: numpy_helper.from_array(v, t) for t, v in values.items()}
+        if not outputs:
+            self._make_initializer(node, tensors)
+            return ()
+        replacement = Replacement(self.graph, node)
+        for tensor in outputs:
+            replacement.op("Constant", into=tensor, value=tensors.pop(tensor))
+        replacement.initializers.update(tensors)
+        self.graph.apply(replacement)
+        return tuple(replacement.nodes)
+
+    # --- arguments -------------------------------------------------------------------------
+
+    def _give_arguments(self, node: Node) -> Edit | None:
+        """Replace computed arguments of `node` by constants that mean the same."""
+        arguments = constant_arguments(node, self.facts)
+        if not arguments:
+            return None
+        inputs = [self._vector(arguments[i]) if i in arguments else t for i, t in enumerate(node.inputs)]
+        replacement = Replacement(self.graph, node)
+        replacement.nodes.append(dataclasses.replace(node, inputs=inputs))
+        self.graph.apply(replacement)
+        why = ", ".join(str(elements) for elements in arguments.values())
+        return Edit(self.name, node.label, node.op_type, f"the argument is {why}", (node,), tuple(replacement.nodes))
+
+    def _vector(self, elements: list[int]) -> str:
+        """An int64 vector, shared by all that ask for the same."""
+        key = tuple(elements)
+        if key not in self._shared:
+            name = self.graph.unique("folded/" + "_".join(map(str, elements)).replace("-", "m"))
+            self.graph.initializers[name] = numpy_helper.from_array(np.asarray(elements, np.int64), name)
+            self._shared[key] = name
+        return self._shared[key]
+
+
+def _described(values: dict[str, Array]) -> str:
+    value = next(iter(values.values()))
+    kind = TensorProto.DataType.Name(helper.np_dtype_to_tensor_dtype(value.dtype)).lower()
+    if value.size <= 8:
+        return f"the value is {kind} {value.tolist()}"
+    return f"the value is a constant {kind}{list(value.shape)}"
