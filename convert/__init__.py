@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from trtconv.fixing import fix as fix
     from trtconv.linting import Lint as Lint
     from trtconv.linting import lint as lint
+    from trtconv.parity import Parity as Parity
+    from trtconv.verifying import verify as verify
 
 _HOME = {
     "BadInput": "errors",
@@ -36,6 +38,8 @@ _HOME = {
     "fix": "fixing",
     "Lint": "linting",
     "lint": "linting",
+    "Parity": "parity",
+    "verify": "verifying",
 }
 
 

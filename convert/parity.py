@@ -1,0 +1,131 @@
+"""What `verify` found: one output in one case, one runtime against another, and all of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from trtconv.inputs import Case
+    from trtconv.metrics import Difference
+
+Status = Literal["passed", "failed", "not run"]
+
+
+@dataclass(frozen=True)
+class OutputParity:
+    """One output in one case."""
+
+    name: str
+    case: str
+    difference: Difference
+    note: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the output is within its tolerance."""
+        return self.difference.passed
+
+    def to_json(self) -> dict[str, object]:
+        """`{"output", "case", "note", ...}` and all of the difference."""
+        return {"output": self.name, "case": self.case, "note": self.note, **self.difference.to_json()}
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.case}) {self.difference}"
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One runtime against another: the expected side and the actual one."""
+
+    runtime: str
+    expected: str
+    actual: str
+    outputs: tuple[OutputParity, ...] = ()
+    not_run: str = ""
+    """Why this comparison did not take place, empty when it did."""
+    failure: str = ""
+    """What kept the actual side from running where the expected side runs, empty when nothing did."""
+
+    @property
+    def status(self) -> Status:
+        """A comparison in which no output was compared has not been run."""
+        if self.failure or not all(o.passed for o in self.outputs):
+            return "failed"
+        return "not run" if self.not_run or not self.outputs else "passed"
+
+    @property
+    def worst(self) -> OutputParity | None:
+        """The output with the most wrong elements; where all passed, the one with the largest error."""
+        return max(self.outputs, key=lambda o: (not o.passed, o.difference.wrong, o.difference.max_abs), default=None)
+
+    def to_json(self) -> dict[str, object]:
+        """`{"runtime", "expected", "actual", "status", "reason", "outputs": [...]}`."""
+        return {
+            "runtime": self.runtime,
+            "expected": self.expected,
+            "actual": self.actual,
+            "status": self.status,
+            "reason": self.failure or self.not_run,
+            "outputs": [o.to_json() for o in self.outputs],
+        }
+
+    def __str__(self) -> str:
+        reason = self.failure or self.not_run
+        head = f"{self.status.upper()}: {self.expected} against {self.actual}" + (f": {reason}" if reason else "")
+        return "\n".join([head, *(f"  {'passed' if o.passed else 'FAILED'} {o}" for o in self.outputs)])
+
+
+@dataclass(frozen=True)
+class Parity:
+    """What `verify` compared, on which inputs, and how it came out."""
+
+    legs: tuple[Leg, ...]
+    cases: tuple[Case, ...]
+    seed: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """0: all passed; 1: something failed; 3: something that was asked for could not be run here."""
+        statuses = {leg.status for leg in self.legs}
+        if "failed" in statuses:
+            return 1
+        return 3 if "not run" in statuses or not statuses else 0
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything that was asked for ran and passed."""
+        return self.exit_code == 0
+
+    @property
+    def verdict(self) -> str:
+        """One sentence: how many outputs were compared in how many cases, and what did not pass or run."""
+        outputs = list(self.outputs)
+        failed = sum(not o.passed for o in outputs) + sum(bool(leg.failure) for leg in self.legs)
+        idle = [f"{leg.actual} NOT RUN ({leg.not_run})" for leg in self.legs if leg.status == "not run"]
+        done = (
+            f"{len(outputs)} comparisons in {len(self.cases)} cases, {failed} failed" if outputs else "nothing compared"
+        )
+        return "; ".join([done, *idle])
+
+    @property
+    def outputs(self) -> Iterator[OutputParity]:
+        """Every output of every leg and case."""
+        for leg in self.legs:
+            yield from leg.outputs
+
+    def to_json(self) -> dict[str, object]:
+        """`{"ok", "seed", "notes", "cases": [...], "legs": [...]}`."""
+        return {
+            "ok": self.ok,
+            "seed": self.seed,
+            "notes": list(self.notes),
+            "cases": [c.to_json() for c in self.cases],
+            "legs": [leg.to_json() for leg in self.legs],
+        }
+
+    def __str__(self) -> str:
+        return "\n".join([*map(str, self.legs), *(f"note: {n}" for n in self.notes)])

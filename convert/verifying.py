@@ -1,0 +1,147 @@
+"""`verify`: does the model compute what the original computes, in ONNX Runtime and in an engine?"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from trtconv.errors import BadInput
+from trtconv.parity import Parity
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+    from trtconv.cases import ShapesGiven
+    from trtconv.comparing import Side
+    from trtconv.inputs import Case, Given
+    from trtconv.passes.core import Model
+    from trtconv.runtimes.running import Running
+
+    Source = str | os.PathLike[str] | ModelProto
+
+RUNTIMES = ("onnxruntime", "tensorrt", "tensorrt-rtx")
+
+
+def verify(
+    source: Source,
+    *,
+    reference: Source | None = None,
+    shapes: ShapesGiven | None = None,
+    rtol: float | None = None,
+    atol: float | None = None,
+    runtimes: Iterable[str] | None = None,
+    inputs: Given | None = None,
+    seed: int = 0,
+    tf32: bool = False,
+    time_limit: float | None = None,
+    memory_limit: int | None = None,
+) -> Parity:
+    """Run the model and what it should equal on the same inputs, and compare every output.
+
+    With a `reference`, ONNX Runtime on the reference against ONNX Runtime on the model. Unless `runtimes` says
+    otherwise, also ONNX Runtime against the installed TensorRT or TensorRT-RTX; where that cannot run, the
+    comparison is reported as not run, and the exit code is 3.
+
+    `shapes` is a `--shapes` text or profiles: every input is fed at min, opt and max; without it, small shapes
+    are tried, and said. `inputs` is an .npz file, a folder of them, or arrays by input name. `rtol` and `atol` replace
+    the defaults of `trtconv.metrics`. With `time_limit` (seconds) or `memory_limit` (bytes), all of it runs in a child
+    process. Raises BadInput for models, shapes and inputs that cannot be used, NativeFailure beyond a limit.
+    """
+    options = _Options(reference, shapes, rtol, atol, runtimes, inputs, seed, tf32)
+    if time_limit is None and memory_limit is None:
+        return _verify(source, options)
+    from trtconv.isolate import Limits, isolated
+
+    limits = Limits(time_limit, memory_limit)
+    return isolated(_verify, source, options, what="running the model in ONNX Runtime", limits=limits)
+
+
+@dataclass(frozen=True)
+class _Options:
+    reference: Source | None
+    shapes: ShapesGiven | None
+    rtol: float | None
+    atol: float | None
+    runtimes: Iterable[str] | None
+    inputs: Given | None
+    seed: int
+    tf32: bool
+
+
+def _verify(source: Source, options: _Options) -> Parity:
+    from trtconv.cases import choose_cases
+    from trtconv.comparing import Limits, compare_cases
+    from trtconv.loading import load
+    from trtconv.runtimes.onnxruntime import open_model
+
+    o = options
+    chosen = _chosen(o.runtimes, o.reference is not None)
+    model = load(source)
+    original = load(o.reference) if o.reference is not None else model
+    model.file = model.file or original.file
+    what = "the original" if o.reference is not None else "the model"
+    expected = open_model(original, what=what)
+    sides = [_side(runtime, model) for runtime in chosen]
+    cases, guessed = choose_cases(original.main, o.shapes, o.inputs, o.seed)
+    ran, left_out = compare_cases(expected, sides, cases, Limits(o.rtol, o.atol, o.tf32), what=what, guessed=guessed)
+    notes = [*_runtime_notes(expected, sides, what), *_input_notes(original, ran, guessed, o.inputs), *left_out]
+    return Parity(tuple(side.leg(f"{expected.title} on {what}") for side in sides), tuple(ran), o.seed, tuple(notes))
+
+
+def _chosen(runtimes: Iterable[str] | None, has_reference: bool) -> list[str]:
+    """Runtimes to compare: those named, else ONNX Runtime where there is a reference, and the installed engine."""
+    if runtimes is None:
+        from trtconv.passes.core import Target
+
+        return [*(["onnxruntime"] if has_reference else []), Target.auto().product]
+    named = list(dict.fromkeys(runtimes))
+    for name in named:
+        if name not in RUNTIMES:
+            raise BadInput(f"there is no runtime {name!r}", do=f"known are {', '.join(RUNTIMES)}")
+    if not named:
+        raise BadInput("no runtime was named", do=f"known are {', '.join(RUNTIMES)}")
+    if "onnxruntime" in named and not has_reference:
+        if len(named) == 1:
+            raise BadInput(
+                "there is nothing to compare the model with in ONNX Runtime",
+                do="name the model it was made from: --reference ORIGINAL",
+            )
+        named.remove("onnxruntime")
+    return named
+
+
+def _side(runtime: str, model: Model) -> Side:
+    from trtconv.comparing import Side
+    from trtconv.runtimes.onnxruntime import open_model
+
+    if runtime != "onnxruntime":
+        return Side(runtime, runtime, not_run=f"{runtime} needs an NVIDIA GPU, and this machine has none")
+    try:
+        running = open_model(model)
+    except BadInput as error:
+        return Side(runtime, "ONNX Runtime on the model", failure=error.what)
+    return Side(runtime, f"{running.title} on the model", running)
+
+
+def _runtime_notes(expected: Running, sides: Iterable[Side], what: str) -> Iterator[str]:
+    from trtconv.runtimes.onnxruntime import OPTIMIZATION
+
+    yield f"ONNX Runtime optimises graphs at the level {OPTIMIZATION!r}"
+    for title, running in [(what, expected), *(("the model", side.running) for side in sides)]:
+        if running is not None and running.note:
+            yield f"{title}: {running.note}"
+
+
+def _input_notes(model: Model, cases: Iterable[Case], guessed: bool, inputs: Given | None) -> Iterator[str]:
+    from trtconv.guessing import is_dynamic
+    from trtconv.inputs import describe_roles
+
+    if inputs is not None:
+        return
+    yield from describe_roles(model.main)
+    if guessed and any(is_dynamic(found) for found in model.main.inputs.values()):
+        for case in cases:
+            shapes = ", ".join(f"{name}:{'x'.join(map(str, v.shape))}" for name, v in case.feed.items())
+            yield f"no shapes were given: {case.name!r} is {shapes}"
