@@ -101,7 +101,7 @@ def _parity(result: Parity, model: str) -> None:
         head = Text.assemble(("  " + leg.status.upper(), style), f": {leg.expected} against {leg.actual}")
         out.print(head + Text(f": {reason}" if reason else ""))
         if leg.outputs:
-            out.print(Padding(_outputs(leg), (0, 0, 0, 2)))
+            out.print(Padding(_outputs(leg), (0, 0, 0, 2), expand=False))
     for note in result.notes:
         out.print(Text(f"  note: {note}", style="dim"))
     out.print(Text(f"  {result.verdict}", style="green" if result.ok else ""))
