@@ -7,7 +7,17 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import onnx
-from onnx import AttributeProto, GraphProto, ModelProto, TensorProto, TypeProto, ValueInfoProto, helper, numpy_helper
+from onnx import (
+    AttributeProto,
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    TensorProto,
+    TypeProto,
+    ValueInfoProto,
+    helper,
+    numpy_helper,
+)
 
 from trtconv.passes.core.external import is_external, locate, read
 from trtconv.passes.core.graph import Graph, Node, TensorType
@@ -17,6 +27,10 @@ if TYPE_CHECKING:
 
 INFERENCE_DATA_LIMIT = 1024
 """Bytes of an initializer that shape inference gets to see; shapes, axes and pads are far smaller."""
+
+
+IR_VERSION_WITH_FREE_INITIALIZERS = 4
+"""Before it, every initializer had to be a graph input, too. TensorRT takes such inputs for constants, and so do we."""
 
 
 class Model:
@@ -33,6 +47,12 @@ class Model:
         """Imported version of the standard operator set; 1 where the import is missing, as the standard has it."""
         versions = [o.version for o in self.proto.opset_import if o.domain in ("", "ai.onnx")]
         return max(versions, default=1)
+
+    def opset_of(self, domain: str) -> int | None:
+        """Imported version of an operator set, None where the model does not import it."""
+        if not domain:
+            return self.opset
+        return next((o.version for o in self.proto.opset_import if o.domain == domain), None)
 
     def graphs(self) -> Iterator[Graph]:
         """The main graph, then every subgraph, outer before inner."""
@@ -58,12 +78,16 @@ class Model:
         graph.output_types = {v.name: tensor_type(v.type) for v in proto.output}
         graph.outputs = [v.name for v in proto.output]
         for node_proto in proto.node:
-            node = Node.from_proto(node_proto)
-            for attribute in node_proto.attribute:
-                if attribute.type == AttributeProto.GRAPH:
-                    inner = node.subgraphs[attribute.name] = Graph(self, graph, node)
-                    self._read(attribute.g, inner)
-            graph.add_node(node)
+            graph.add_node(self.read_node(node_proto, graph))
+
+    def read_node(self, proto: NodeProto, graph: Graph) -> Node:
+        """View of a node as part of `graph`, which is not changed, with a Graph for each subgraph."""
+        node = Node.from_proto(proto)
+        for attribute in proto.attribute:
+            if attribute.type == AttributeProto.GRAPH:
+                inner = node.subgraphs[attribute.name] = Graph(self, graph, node)
+                self._read(attribute.g, inner)
+        return node
 
     # --- types -----------------------------------------------------------------------------
 
@@ -78,7 +102,7 @@ class Model:
 
     def _skeleton(self) -> ModelProto:
         """The model without the data of large initializers, which become inputs of the same type."""
-        out = ModelProto(ir_version=self.proto.ir_version)
+        out = ModelProto(ir_version=max(self.proto.ir_version, IR_VERSION_WITH_FREE_INITIALIZERS))
         out.opset_import.extend(self.proto.opset_import)
         out.functions.extend(self.proto.functions)
         out.graph.CopyFrom(self.graph_to_proto(self.main, INFERENCE_DATA_LIMIT))
@@ -130,6 +154,7 @@ class Model:
         del proto.node[:]
         proto.node.extend(nodes)
         _keep_only(proto, self.main)
+        self.proto.ir_version = max(self.proto.ir_version, IR_VERSION_WITH_FREE_INITIALIZERS)
         del proto.value_info[:]
         proto.value_info.extend(self._value_infos(self.main))
         return self.proto
@@ -169,7 +194,7 @@ def _keep_only(proto: GraphProto, graph: Graph) -> None:
             del proto.initializer[index]
     proto.initializer.extend(t for name, t in graph.initializers.items() if name not in known)
     for index in reversed(range(len(proto.input))):
-        if proto.input[index].name not in graph.inputs and proto.input[index].name not in graph.initializers:
+        if proto.input[index].name not in graph.inputs:
             del proto.input[index]
     for values, types in ((proto.input, graph.inputs), (proto.output, graph.output_types)):
         for value in values:

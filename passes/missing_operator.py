@@ -1,0 +1,73 @@
+"""# missing-operator
+
+## What it does
+Replaces an operator that the target lacks by the function body that ONNX defines for it.
+
+The body may hold further operators that the target lacks: those are replaced in turn.
+
+## Why
+A parser without an importer looks for a plugin of that name and stops ("Plugin not found, are the plugin name,
+version, and namespace correct?"); from TensorRT 9.1 on a static check rejects some forty operators by their name
+alone. The ONNX standard defines many of them as functions of simpler ones: losses, CenterCropPad, AffineGrid,
+DynamicQuantizeLinear, LayerNormalization, Mish, Swish, RotaryEmbedding, Attention.
+
+## Safety
+The same arithmetic by definition. Runtimes that have a kernel for the operator round in another order.
+
+## When it refuses
+When ONNX gives no body for the operator, or none for the model's opset or its element types; then the operator
+needs a plugin, or has to leave the network.
+
+## How to avoid it when exporting
+Export with an older opset, where the exporters write such operators as their parts.
+"""
+
+from __future__ import annotations
+
+from trtconv.passes.core import Example, Graph, Node, Pass, Replacement, Safety, Target, Trouble, functions, refused
+
+
+class MissingOperator(Pass):
+    """An operator without an importer."""
+
+    domains = ("", "ai.onnx.preview")
+    safety = Safety.ROUNDING
+    after = ("unfolded-constants",)
+    examples = (
+        Example(
+            target="tensorrt-8.2",
+            before="""<ir_version: 10, opset_import: ["": 24]>
+                g (float[N,4] x) => (float[N,4] y) { y = Swish <alpha = 2.0> (x) }""",
+            after="""<ir_version: 10, opset_import: ["": 24]>
+                g (float[N,4] x) => (float[N,4] y) {
+                    alpha = Constant <value = float[1] {2.0}> ()
+                    cast = Cast <to=1> (alpha)
+                    scaled = Mul(cast, x)
+                    gate = Sigmoid(scaled)
+                    y = Mul(x, gate)
+                }""",
+        ),
+        Example(
+            target="tensorrt-10.3",
+            title="no body is known",
+            before="""<ir_version: 8, opset_import: ["": 11]>
+                g (float[N,3,3] x) => (float[N] y) { y = Det(x) }""",
+            refusal="ONNX gives no function body for Det at opset 11",
+        ),
+        Example(
+            target="tensorrt-10.3",
+            title="taken as it is",
+            before="""<ir_version: 8, opset_import: ["": 18]>
+                g (float[N,4] x) => (float[N,4] y) { y = Mish(x) }""",
+        ),
+    )
+
+    def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
+        """A standard operator that the parser does not register."""
+        if target.has(node.op_type) or functions.schema(node, graph) is None:
+            return None
+        return refused(f"{target.title} has no importer for {node.op_type}")
+
+    def rewrite(self, node: Node, graph: Graph, target: Target) -> Replacement:
+        """The function body."""
+        return functions.expand(graph, node)
