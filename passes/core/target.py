@@ -35,13 +35,18 @@ class Target:
 
     @classmethod
     def parse(cls, text: str) -> Target:
-        """Target of `tensorrt-8.2`, `tensorrt-rtx-1.7`, `tensorrt-10` or `auto`; raises UnknownTarget."""
+        """Target of `tensorrt-8.2`, `tensorrt-10`, `tensorrt-rtx` (the installed, else the newest known) or `auto`.
+
+        Raises UnknownTarget.
+        """
         if text == "auto":
             return cls.auto()
-        match = re.fullmatch(r"(tensorrt-rtx|tensorrt|trt|rtx)-?v?(\d+(?:\.\d+)*)", text.strip().lower())
+        match = re.fullmatch(r"(tensorrt-rtx|tensorrt|trt|rtx)(?:-?v?(\d+(?:\.\d+)*))?", text.strip().lower())
         if not match:
             raise UnknownTarget(f"unknown target {text!r}; known: {_known_ranges()}, auto")
         product = {"trt": "tensorrt", "rtx": "tensorrt-rtx"}.get(match[1], match[1])
+        if match[2] is None:
+            return cls.installed(product) or cls(product, parse_version(facts()["versions"][product][-1]))
         version = parse_version(match[2])
         versions = [parse_version(v) for v in facts()["versions"][product]]
         if version < versions[0][: len(version)]:
@@ -51,12 +56,16 @@ class Target:
     @classmethod
     def auto(cls) -> Target:
         """The installed product, TensorRT before TensorRT-RTX; with neither, the newest TensorRT known."""
-        for product, package in (("tensorrt", "tensorrt"), ("tensorrt-rtx", "tensorrt_rtx")):
-            try:
-                return cls(product, parse_version(metadata.version(package))[:2])
-            except metadata.PackageNotFoundError:
-                continue
-        return cls("tensorrt", parse_version(facts()["versions"]["tensorrt"][-1]))
+        found = next(filter(None, map(cls.installed, PRODUCTS)), None)
+        return found or cls("tensorrt", parse_version(facts()["versions"]["tensorrt"][-1]))
+
+    @classmethod
+    def installed(cls, product: str) -> Target | None:
+        """The installed version of a product; None when it is not installed."""
+        try:
+            return cls(product, parse_version(metadata.version(product.replace("-", "_")))[:2])
+        except metadata.PackageNotFoundError:
+            return None
 
     def __str__(self) -> str:
         return f"{self.product}-{'.'.join(map(str, self.version))}"
@@ -105,8 +114,9 @@ class Target:
 
 
 def parse_version(text: str) -> Version:
-    """`8.5.2` -> (8, 5, 2)."""
-    return tuple(int(part) for part in text.split("."))
+    """`8.5.2` -> (8, 5, 2); what follows the numbers, as in `8.6.1.post1`, is left out."""
+    match = re.match(r"\d+(?:\.\d+)*", text)
+    return tuple(int(part) for part in match[0].split(".")) if match else ()
 
 
 def newest_of(version: Version, versions: list[Version]) -> Version:
