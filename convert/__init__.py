@@ -18,6 +18,10 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from trtconv.building import Engine as Engine
+    from trtconv.building import build as build
+    from trtconv.doctoring import Doctor as Doctor
+    from trtconv.doctoring import doctor as doctor
     from trtconv.errors import BadInput as BadInput
     from trtconv.errors import NativeFailure as NativeFailure
     from trtconv.errors import TrtconvError as TrtconvError
@@ -27,9 +31,17 @@ if TYPE_CHECKING:
     from trtconv.linting import Lint as Lint
     from trtconv.linting import lint as lint
     from trtconv.parity import Parity as Parity
+    from trtconv.parsing import ParserVerdict as ParserVerdict
+    from trtconv.parsing import parse_with as parse_with
+    from trtconv.refusing import BuildRefused as BuildRefused
+    from trtconv.shapes import ShapeProfile as ShapeProfile
     from trtconv.verifying import verify as verify
 
 _HOME = {
+    "Engine": "building",
+    "build": "building",
+    "Doctor": "doctoring",
+    "doctor": "doctoring",
     "BadInput": "errors",
     "NativeFailure": "errors",
     "TrtconvError": "errors",
@@ -39,6 +51,10 @@ _HOME = {
     "Lint": "linting",
     "lint": "linting",
     "Parity": "parity",
+    "ParserVerdict": "parsing",
+    "parse_with": "parsing",
+    "BuildRefused": "refusing",
+    "ShapeProfile": "shapes",
     "verify": "verifying",
 }
 
