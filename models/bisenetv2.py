@@ -88,7 +88,7 @@ class Gather(nn.Module):
         width = channels * EXPANSION
         self.conv1 = Unit(channels, channels)
         self.dwconv = nn.Sequential(*_depthwise(channels, width), nn.ReLU(inplace=True))
-        self.conv2 = nn.Sequential(*_pointwise(width, channels))
+        self.conv2 = nn.Sequential(*_pointwise(width, channels, silent=True))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, channels, H, W), kept."""
@@ -104,7 +104,7 @@ class GatherStrided(nn.Module):
         self.conv1 = Unit(channels, channels)
         self.dwconv1 = nn.Sequential(*_depthwise(channels, width, stride=2))
         self.dwconv2 = nn.Sequential(*_depthwise(width, width), nn.ReLU(inplace=True))
-        self.conv2 = nn.Sequential(*_pointwise(width, out))
+        self.conv2 = nn.Sequential(*_pointwise(width, out, silent=True))
         self.shortcut = nn.Sequential(*_depthwise(channels, channels, stride=2), *_pointwise(channels, out))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -184,8 +184,12 @@ def _depthwise(channels: int, width: int, stride: int = 1) -> tuple[nn.Module, .
     return conv, nn.BatchNorm2d(width)
 
 
-def _pointwise(channels: int, out: int) -> tuple[nn.Module, ...]:
-    return nn.Conv2d(channels, out, 1, bias=False), nn.BatchNorm2d(out)
+def _pointwise(channels: int, out: int, *, silent: bool = False) -> tuple[nn.Module, ...]:
+    """A convolution with its BatchNorm; a silent one adds nothing to its shortcut until it has learned to."""
+    norm = nn.BatchNorm2d(out)
+    if silent:
+        nn.init.zeros_(norm.weight)
+    return nn.Conv2d(channels, out, 1, bias=False), norm
 
 
 def _conv3x3(stride: int = 1) -> tuple[nn.Module, ...]:

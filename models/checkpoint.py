@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 
 from trtconv.errors import BadInput
+from trtconv.files import writing, written_whole
 from trtconv.models.card import Card
 
 
@@ -29,6 +28,8 @@ def read(path: str | Path) -> Mapping[str, object]:
             where=str(path),
             do="save the state_dict alone: torch.save(model.state_dict(), path)",
         ) from error
+    except FileNotFoundError:
+        raise BadInput(f"there is no file {path}") from None
     except (OSError, RuntimeError, EOFError, ValueError) as error:
         raise BadInput(f"cannot read the checkpoint: {error}", where=str(path)) from error
     if not isinstance(values, Mapping):
@@ -40,15 +41,8 @@ def save(path: str | Path, model: torch.nn.Module, card: Card, **extra: object) 
     """Write the weights, the card and whatever else a run needs to go on; whole or not at all."""
     path = Path(path)
     values = {"model": model.state_dict(), "card": card.to_json(), **extra}
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        try:
-            torch.save(values, file)
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
+    with writing(path), written_whole(path) as temporary:
+        torch.save(values, temporary)
 
 
 def card(values: Mapping[str, object], *, where: str = "") -> Card:
@@ -79,5 +73,6 @@ def load(path: str | Path) -> tuple[torch.nn.Module, Card]:
     values = read(path)
     found = card(values, where=str(path))
     model = create(found.network, classes=len(found.classes), **found.options)
-    weights.load(model, weights.state_dict(values["model"]), where=str(path))
+    tensors = weights.state_dict(values, where=str(path))
+    weights.load(model, weights.Converted(tensors), where=str(path))
     return model.eval(), found

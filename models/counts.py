@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from trtconv.models.registry import create, find
 
@@ -50,15 +52,37 @@ def count(
     """
     network = find(name)
     channels, height, width = network.input_size
-    with torch.device("meta"):
+    with torch.device("meta"), _ShapesOnly():
         model = create(name, classes, **options).eval()
         image = torch.empty(1, channels, *(size or (height, width)))
+        macs = _macs(model, image)
     return Counts(
         parameters=sum(p.numel() for p in model.parameters()),
-        macs=_macs(model, image),
+        macs=macs,
         entries=len(model.state_dict()),
         statistics=sum(b.numel() for key, b in model.named_buffers() if "running" in key),
     )
+
+
+class _ShapesOnly(TorchFunctionMode):
+    """Skips what leaves a shape alone: on meta tensors it decides nothing and takes most of the time."""
+
+    skipped = {
+        "batch_norm", "clamp", "dropout", "fill_", "hardsigmoid", "hardswish", "hardtanh", "normal_", "relu",
+        "relu6", "sigmoid", "uniform_", "zero_",
+    }  # fmt: skip
+
+    def __torch_function__(
+        self,
+        func: Callable[..., object],
+        types: Sequence[type],
+        args: Sequence[object] = (),
+        kwargs: Mapping[str, object] | None = None,
+    ) -> object:
+        """The first argument for what is skipped, and otherwise the function's result."""
+        if args and getattr(func, "__name__", "") in self.skipped:
+            return args[0]
+        return func(*args, **(kwargs or {}))
 
 
 def _macs(model: nn.Module, image: torch.Tensor) -> int:
