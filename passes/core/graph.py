@@ -322,6 +322,11 @@ class Graph:
         self._unindex(node)
         self._pending[node] = []
 
+    def bypass(self, node: Node) -> None:
+        """Drop a node whose output 0 is its input 0: readers read the input."""
+        self.remove(node)
+        self.replace_uses(node.outputs[0], node.input(0))
+
     def sweep(self) -> list[Node]:
         """Drop nodes whose outputs nobody reads, and initializers without a reader; returns the nodes."""
         dropped: list[Node] = []

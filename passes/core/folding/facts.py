@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -243,3 +244,12 @@ def _is_repeated(graph: Graph) -> bool:
 def facts_of(model: Model) -> Facts:
     """Facts of the main graph of `model`; those of its subgraphs are in `inner`."""
     return Facts(model.main)
+
+
+def all_facts(model: Model) -> Iterator[Facts]:
+    """Facts of every graph of `model`, outer before inner."""
+    waiting = [facts_of(model)]
+    while waiting:
+        facts = waiting.pop(0)
+        yield facts
+        waiting.extend(facts.inner.values())

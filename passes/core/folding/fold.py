@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from trtconv.passes.core.base import Edit
 from trtconv.passes.core.folding import batch
 from trtconv.passes.core.folding.arguments import constant_arguments
-from trtconv.passes.core.folding.facts import GROWTH_LIMIT, Facts, facts_of
+from trtconv.passes.core.folding.facts import GROWTH_LIMIT, Facts, all_facts
 from trtconv.passes.core.graph import Node
 from trtconv.passes.core.rewrite import Replacement
 
@@ -28,7 +28,7 @@ def fold(model: Model, name: str) -> list[Edit]:
     """Fold every graph of `model` in place; the edits are those of the pass called `name`."""
     edits = [Edit(name, n[0].label, n[0].op_type, _unread(len(n)), tuple(n), ()) for n in _sweep(model)]
     for _ in range(MAX_SWEEPS):
-        done = [edit for facts in _all(facts_of(model)) for edit in Folder(facts, name).fold()]
+        done = [edit for facts in all_facts(model) for edit in Folder(facts, name).fold()]
         _sweep(model)
         edits += done
         if not done:
@@ -45,12 +45,6 @@ def _sweep(model: Model) -> list[list[Node]]:
 
 def _unread(count: int) -> str:
     return "nothing reads its outputs" if count == 1 else f"nothing reads the outputs of {count} nodes"
-
-
-def _all(facts: Facts) -> Iterator[Facts]:
-    yield facts
-    for inner in facts.inner.values():
-        yield from _all(inner)
 
 
 class Folder:
