@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,7 +46,7 @@ def _corners(graph: Graph, profiles: Sequence[ShapeProfile], seed: int) -> Itera
             if corner not in seen:
                 seen.append(corner)
                 values = {name: _shaped(v, corner[0][name]) for name, v in corner[1].items()}
-                yield seeded_case(graph, prefix + point, corner[0], seed, values)
+                yield replace(seeded_case(graph, prefix + point, corner[0], seed, values), profile=number - 1)
 
 
 def _shaped(values: tuple[int, ...], shape: tuple[int, ...]) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:

@@ -44,7 +44,6 @@ class Side:
     runtime: str
     title: str
     running: Running | None = None
-    not_run: str = ""
     failure: str = ""
     outputs: list[OutputParity] = field(default_factory=list)
 
@@ -61,7 +60,7 @@ class Side:
 
     def leg(self, expected: str) -> Leg:
         """The comparison as it is reported."""
-        return Leg(self.runtime, expected, self.title, tuple(self.outputs), self.not_run, self.failure)
+        return Leg(self.runtime, expected, self.title, tuple(self.outputs), failure=self.failure)
 
 
 ENOUGH_GUESSES = 3

@@ -31,10 +31,11 @@ INTEGER_RANGES: dict[int, tuple[int, int]] = {TensorProto.UINT8: (0, 256), Tenso
 
 @dataclass(frozen=True)
 class Case:
-    """One set of inputs, by name."""
+    """One set of inputs, by name, and the number of the profile that it belongs to."""
 
     name: str
     feed: Feed
+    profile: int = 0
 
     def to_json(self) -> dict[str, object]:
         """`{"name", "inputs": {input: {"dtype", "shape"}}}`."""

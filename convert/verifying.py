@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from trtconv.comparing import Limits
 from trtconv.errors import BadInput
-from trtconv.parity import Parity
+from trtconv.parity import Leg, Parity
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -36,7 +37,7 @@ def verify(
     seed: int = 0,
     tf32: bool = False,
     time_limit: float | None = None,
-    memory_limit: int | None = None,
+    memory_limit: str | int | None = None,
 ) -> Parity:
     """Run the model and what it should equal on the same inputs, and compare every output.
 
@@ -46,20 +47,25 @@ def verify(
 
     `shapes` is a `--shapes` text or profiles: every input is fed at min, opt and max; without it, small shapes
     are tried, and said. `inputs` is an .npz file, a folder of them, or arrays by input name. `rtol` and `atol` replace
-    the defaults of `trtconv.metrics`. With `time_limit` (seconds) or `memory_limit` (bytes), all of it runs in a child
-    process. Raises BadInput for models, shapes and inputs that cannot be used, NativeFailure beyond a limit.
+    the defaults of `trtconv.metrics`. With `time_limit` (seconds) or `memory_limit` (bytes, or 8G), all of it runs
+    in a child process. Raises BadInput for models, shapes and inputs that cannot be used, NativeFailure beyond a limit.
     """
-    options = _Options(reference, shapes, rtol, atol, runtimes, inputs, seed, tf32)
-    if time_limit is None and memory_limit is None:
-        return _verify(source, options)
-    from trtconv.isolate import Limits, isolated
+    from trtconv.sizes import parse_size
 
-    limits = Limits(time_limit, memory_limit)
-    return isolated(_verify, source, options, what="running the model in ONNX Runtime", limits=limits)
+    memory = parse_size(memory_limit) if isinstance(memory_limit, str) else memory_limit
+    job = _Job(source, reference, shapes, rtol, atol, runtimes, inputs, seed, tf32, time_limit, memory)
+    if time_limit is None and memory is None:
+        return job.run()
+    from trtconv import isolate
+
+    return isolate.isolated(job.run, what="running the model", limits=isolate.Limits(time_limit, memory))
 
 
 @dataclass(frozen=True)
-class _Options:
+class _Job:
+    """The arguments of `verify`."""
+
+    source: Source
     reference: Source | None
     shapes: ShapesGiven | None
     rtol: float | None
@@ -68,26 +74,39 @@ class _Options:
     inputs: Given | None
     seed: int
     tf32: bool
+    time_limit: float | None
+    memory_limit: int | None
 
+    def run(self) -> Parity:
+        from trtconv.cases import choose_cases
+        from trtconv.comparing import compare_cases
+        from trtconv.loading import load
+        from trtconv.runtimes.onnxruntime import open_model
 
-def _verify(source: Source, options: _Options) -> Parity:
-    from trtconv.cases import choose_cases
-    from trtconv.comparing import Limits, compare_cases
-    from trtconv.loading import load
-    from trtconv.runtimes.onnxruntime import open_model
+        chosen = _chosen(self.runtimes, self.reference is not None)
+        model = load(self.source)
+        original = load(self.reference) if self.reference is not None else model
+        model.file = model.file or original.file
+        what = "the original" if self.reference is not None else "the model"
+        expected = open_model(original, what=what)
+        sides = [_side(model)] if "onnxruntime" in chosen else []
+        cases, guessed = choose_cases(original.main, self.shapes, self.inputs, self.seed)
+        limits = Limits(self.rtol, self.atol)
+        ran, left_out = compare_cases(expected, sides, cases, limits, what=what, guessed=guessed)
+        legs = [side.leg(f"{expected.title} on {what}") for side in sides]
+        legs += self._engine_legs([r for r in chosen if r != "onnxruntime"], expected, ran, what)
+        notes = [*_runtime_notes(expected, sides, what), *_input_notes(original, ran, guessed, self.inputs), *left_out]
+        return Parity(tuple(legs), tuple(ran), self.seed, tuple(notes))
 
-    o = options
-    chosen = _chosen(o.runtimes, o.reference is not None)
-    model = load(source)
-    original = load(o.reference) if o.reference is not None else model
-    model.file = model.file or original.file
-    what = "the original" if o.reference is not None else "the model"
-    expected = open_model(original, what=what)
-    sides = [_side(runtime, model) for runtime in chosen]
-    cases, guessed = choose_cases(original.main, o.shapes, o.inputs, o.seed)
-    ran, left_out = compare_cases(expected, sides, cases, Limits(o.rtol, o.atol, o.tf32), what=what, guessed=guessed)
-    notes = [*_runtime_notes(expected, sides, what), *_input_notes(original, ran, guessed, o.inputs), *left_out]
-    return Parity(tuple(side.leg(f"{expected.title} on {what}") for side in sides), tuple(ran), o.seed, tuple(notes))
+    def _engine_legs(
+        self, runtimes: Iterable[str], expected: Running, cases: Sequence[Case], what: str
+    ) -> Iterator[Leg]:
+        from trtconv.engine_leg import EngineRequest, engine_leg
+
+        limits = Limits(self.rtol, self.atol, self.tf32)
+        for runtime in runtimes:
+            request = EngineRequest(self.source, runtime, self.shapes, limits, self.time_limit, self.memory_limit)
+            yield engine_leg(request, expected, cases, what)
 
 
 def _chosen(runtimes: Iterable[str] | None, has_reference: bool) -> list[str]:
@@ -112,17 +131,15 @@ def _chosen(runtimes: Iterable[str] | None, has_reference: bool) -> list[str]:
     return named
 
 
-def _side(runtime: str, model: Model) -> Side:
+def _side(model: Model) -> Side:
     from trtconv.comparing import Side
     from trtconv.runtimes.onnxruntime import open_model
 
-    if runtime != "onnxruntime":
-        return Side(runtime, runtime, not_run=f"{runtime} needs an NVIDIA GPU, and this machine has none")
     try:
         running = open_model(model)
     except BadInput as error:
-        return Side(runtime, "ONNX Runtime on the model", failure=error.what)
-    return Side(runtime, f"{running.title} on the model", running)
+        return Side("onnxruntime", "ONNX Runtime on the model", failure=error.what)
+    return Side("onnxruntime", f"{running.title} on the model", running)
 
 
 def _runtime_notes(expected: Running, sides: Iterable[Side], what: str) -> Iterator[str]:

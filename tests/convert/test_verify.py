@@ -16,6 +16,7 @@ from support import parse
 import trtconv
 from trtconv.inputs import seeded_case
 from trtconv.loading import load
+from trtconv.runtimes.products import product_named
 
 ORT = ("onnxruntime",)
 NO_GPU = shutil.which("nvidia-smi") is None
@@ -66,6 +67,19 @@ def test_without_a_gpu_the_engine_is_not_run_and_that_is_no_success() -> None:
     assert "GPU" in parity.legs[1].not_run
     assert trtconv.verify(parse(SWISH), runtimes=["tensorrt-rtx"]).exit_code == 3
     assert trtconv.verify(parse(GATED % 0.2), reference=parse(SWISH)).exit_code == 1, "a failure outweighs"
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(NO_GPU, reason="needs a GPU to run an engine")
+@pytest.mark.parametrize("runtime", ["tensorrt", "tensorrt-rtx"])
+def test_an_engine_is_built_and_compared(runtime: str) -> None:
+    if not product_named(runtime).is_installed:
+        pytest.skip(f"{runtime} is not installed")
+    parity = trtconv.verify(parse(SWISH), reference=parse(SWISH), shapes="x:1-2-5x4", runtimes=[runtime])
+    assert parity.exit_code == 0
+    assert len(list(parity.outputs)) == 3
+    wrong = trtconv.verify(parse(GATED % 0.2), reference=parse(SWISH), runtimes=[runtime])
+    assert wrong.exit_code == 1
 
 
 def test_nothing_to_compare_with_is_an_error() -> None:

@@ -1,0 +1,105 @@
+"""ONNX Runtime against an engine that is built for the comparison, where there is a GPU to run it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trtconv.comparing import Limits, compare_outputs
+from trtconv.errors import Unavailable
+from trtconv.parity import Leg, OutputParity
+from trtconv.refusing import BuildRefused
+from trtconv.runtimes.onnxruntime import infer
+from trtconv.runtimes.products import Product, product_named
+
+if TYPE_CHECKING:
+    from trtconv.cases import ShapesGiven
+    from trtconv.inputs import Case
+    from trtconv.runtimes.running import Feed, Running
+    from trtconv.shapes import ShapeProfile
+    from trtconv.verifying import Source
+
+
+@dataclass(frozen=True)
+class EngineRequest:
+    """What to build, for which shapes, and how far to trust it."""
+
+    source: Source
+    runtime: str
+    shapes: ShapesGiven | None
+    limits: Limits
+    time_limit: float | None = None
+    memory_limit: int | None = None
+
+
+def engine_leg(request: EngineRequest, expected: Running, cases: Sequence[Case], what: str) -> Leg:
+    """Build an engine, run the cases on it, and compare with ONNX Runtime; not run where there is no GPU.
+
+    Raises NativeFailure when TensorRT crashes or passes a limit.
+    """
+    product, title = product_named(request.runtime), f"{expected.title} on {what}"
+    reason = why_not(product)
+    if reason:
+        return Leg(request.runtime, title, product.title, not_run=reason)
+    actual = f"{product.title} {product.version}"
+    try:
+        outputs = _run(request, product, cases)
+    except Unavailable as error:
+        return Leg(request.runtime, title, actual, not_run=error.what)
+    except BuildRefused as error:
+        return Leg(request.runtime, title, actual, failure=error.what)
+    found: list[OutputParity] = []
+    for case, output in zip(cases, outputs, strict=True):
+        found.extend(compare_outputs(case.name, infer(expected, case.feed, what=what), output, request.limits))
+    return Leg(request.runtime, title, actual, tuple(found))
+
+
+def why_not(product: Product) -> str:
+    """Why no engine of `product` can run here; empty when one can."""
+    from trtconv.runtimes.gpus import find_gpus
+
+    if not product.is_installed:
+        return f"{product.title} is not installed: pip install 'trtconv[{product.extra}]'"
+    if not find_gpus():
+        return f"an engine of {product.title} {product.version} needs an NVIDIA GPU, and this machine has none"
+    return ""
+
+
+def _run(request: EngineRequest, product: Product, cases: Sequence[Case]) -> list[Feed]:
+    from trtconv.building import build
+    from trtconv.isolate import Limits as ChildLimits
+    from trtconv.isolate import isolated
+    from trtconv.runtimes.inference import run_engine
+
+    with tempfile.TemporaryDirectory(prefix="trtconv-") as folder:
+        engine = build(
+            request.source,
+            shapes=request.shapes or [covering(cases)],
+            output=Path(folder, "model.engine"),
+            target=request.runtime,
+            tf32=request.limits.tf32,
+            time_limit=request.time_limit,
+            memory_limit=request.memory_limit,
+        )
+        return isolated(
+            run_engine,
+            str(engine.path),
+            [(case.profile, case.feed) for case in cases],
+            what=f"running the engine with {product.title}",
+            limits=ChildLimits(request.time_limit, request.memory_limit),
+            environment=product.environment,
+        )
+
+
+def covering(cases: Sequence[Case]) -> ShapeProfile:
+    """The profile that takes the shapes of all cases, tuned for the largest."""
+    from trtconv.shapes import ShapeProfile, Span
+
+    shapes = {}
+    for name in cases[0].feed:
+        dims = zip(*(case.feed[name].shape for case in cases), strict=True)
+        shapes[name] = tuple(Span(min(sizes), max(sizes), max(sizes)) for sizes in dims)
+    return ShapeProfile(shapes)
