@@ -5,11 +5,12 @@ Turns a `HardSwish` that the parser lacks, or whose element type it refuses, int
 
 ## Why
 Parsers before TensorRT 8.4 register no HardSwish ("No importer registered for op: HardSwish"), and from 8.5 on
-its importer takes FLOAT, HALF and INT8 only, so a BF16 network stops there. Every version imports HardSigmoid.
+its importer takes FLOAT, HALF and INT8 only, so a BF16 network stops there ("Only FLOAT, HALF or INT8 input is
+supported for the HardSwish operator", TensorRT-RTX 1.7 included). Every version imports HardSigmoid, of BF16 too.
 
 ## Safety
 Exact by definition: ONNX defines HardSwish(x) as x * HardSigmoid(x, alpha=1/6, beta=0.5). Runtimes evaluate the
-two forms in a different order, so results agree within rounding.
+two forms in a different order, so results agree within rounding; NaN and infinities come out the same.
 
 ## When it refuses
 Never.
@@ -20,11 +21,8 @@ Export with an opset below 14: the exporters then write HardSigmoid and Mul by t
 
 from __future__ import annotations
 
-from onnx import TensorProto
-
 from trtconv.passes.core import Example, Graph, Node, Pass, Replacement, Safety, Target, Trouble, refused
-
-ACCEPTED = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.INT8)
+from trtconv.passes.core.activations import hard_swish_refusal
 
 
 class MissingHardSwish(Pass):
@@ -38,7 +36,8 @@ class MissingHardSwish(Pass):
             before="""<ir_version: 8, opset_import: ["": 17]>
                 g (float[N,4] x) => (float[N,4] y) { y = HardSwish(x) }""",
             after="""<ir_version: 8, opset_import: ["": 17]>
-                g (float[N,4] x) => (float[N,4] y) { s = HardSigmoid <alpha=0.16666667, beta=0.5> (x) y = Mul(x, s) }""",
+                g (float[N,4] x) => (float[N,4] y) {
+                    s = HardSigmoid <alpha=0.16666667, beta=0.5> (x) y = Mul(x, s) }""",
         ),
         Example(
             target="tensorrt-10.3",
@@ -50,12 +49,8 @@ class MissingHardSwish(Pass):
 
     def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
         """HardSwish without an importer (before 8.4), or of an element type that it refuses (8.5 on)."""
-        if not target.has("HardSwish"):
-            return refused(f"{target.title} has no importer for HardSwish")
-        dtype = graph.dtype(node.input(0))
-        if not target.before(8, 5) and dtype is not None and dtype not in ACCEPTED:
-            return refused(f"HardSwish of {TensorProto.DataType.Name(dtype)} is refused: FLOAT, HALF or INT8 only")
-        return None
+        why = hard_swish_refusal(target, graph.dtype(node.input(0)))
+        return refused(why) if why else None
 
     def rewrite(self, node: Node, graph: Graph, target: Target) -> Replacement:
         """HardSigmoid and Mul, as the ONNX function body has it."""

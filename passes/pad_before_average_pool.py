@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from trtconv.passes.core import Example, Graph, Node, Pass, Replacement, Target, Trouble, slow
+from trtconv.passes.core import Example, Graph, Node, Pass, Replacement, Target, Trouble, padding, slow
 from trtconv.passes.core.pooling import Pooling
 
 
@@ -83,31 +83,13 @@ def _folded(node: Node, graph: Graph) -> Pooling | None:
     own_count = not any(pooling.pads) or node.attr_int("count_include_pad", 0)
     if not own_count or graph.only_consumer(node.input(0)) is not node:
         return None
-    pads = _zero_pads(pad, graph, len(pooling.axes) + 2)
-    if pads is None or pads[0] != (0, 0) or pads[1] != (0, 0):
+    pads = padding.read(pad, graph)
+    if pads is None or pads.has_crop or not padding.is_zero_constant(pad, graph) or not _is_spatial(pads, pooling):
         return None
-    axes = tuple(replace(a, begin=a.begin + b, end=a.end + e) for a, (b, e) in zip(pooling.axes, pads[2:], strict=True))
+    columns = zip(pooling.axes, pads.begins[2:], pads.ends[2:], strict=True)
+    axes = tuple(replace(a, begin=a.begin + begin, end=a.end + end) for a, begin, end in columns)
     return replace(pooling, axes=axes) if all(max(a.begin, a.end) < a.kernel for a in axes) else None
 
 
-def _zero_pads(pad: Node, graph: Graph, rank: int) -> list[tuple[int, int]] | None:
-    """Begin and end of each axis; None for computed or negative pads, another mode or another value than 0."""
-    if pad.attr_string("mode", "constant") != "constant" or _value(pad, graph) != 0:
-        return None
-    pads = graph.constant(pad.input(1)) if graph.opset >= 11 else pad.attr_ints("pads")
-    axes = graph.constant(pad.input(3)) if pad.input(3) else range(rank)
-    if pads is None or axes is None or len(pads) != 2 * len(axes) or min(pads, default=0) < 0:
-        return None
-    found = [(0, 0)] * rank
-    for index, axis in enumerate(axes):
-        found[int(axis) % rank] = int(pads[index]), int(pads[index + len(axes)])
-    return found
-
-
-def _value(pad: Node, graph: Graph) -> float | None:
-    if graph.opset < 11:
-        return pad.attr_float("value", 0.0)
-    if not pad.input(2):
-        return 0.0
-    value = graph.constant(pad.input(2))
-    return None if value is None or value.size != 1 else float(value.reshape(-1)[0])
+def _is_spatial(pads: padding.Pads, pooling: Pooling) -> bool:
+    return pads.rank == len(pooling.axes) + 2 and min(pads.axes, default=0) >= 2

@@ -62,7 +62,8 @@ def check(model: onnx.ModelProto, dims: dict[str, int], target: str, safety: str
     feed = random_feed(model, dims, seed, ugly=ugly)
     if ugly:  # sums of such numbers overflow in one order of adding and not in another
         feed["x"] = np.where(np.abs(feed["x"]) > 1e30, np.sign(feed["x"]) * 1e4, feed["x"]).astype(np.float32)
-        feed["x"] = np.where(np.isnan(feed["x"]), np.float32(1), feed["x"])
+    if model.graph.node[0].op_type == "MaxPool":  # ONNX Runtime itself passes a NaN on here and drops it there
+        feed["x"] = np.nan_to_num(feed["x"], nan=1.0, posinf=np.inf, neginf=-np.inf)
     assert_same(model, fixed.model, feed, safety)
     assert not trtconv.fix(fixed.model, target=target).edits
 
