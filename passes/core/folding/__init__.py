@@ -5,5 +5,16 @@ from trtconv.passes.core.folding.fold import fold
 from trtconv.passes.core.folding.graphtypes import GraphTypes
 from trtconv.passes.core.folding.leftover import is_foldable, reason_to_leave
 from trtconv.passes.core.folding.noops import why_no_op
+from trtconv.passes.core.folding.repeated import merge_repeated
 
-__all__ = ["Facts", "GraphTypes", "all_facts", "facts_of", "fold", "is_foldable", "reason_to_leave", "why_no_op"]
+__all__ = [
+    "Facts",
+    "GraphTypes",
+    "all_facts",
+    "facts_of",
+    "fold",
+    "is_foldable",
+    "merge_repeated",
+    "reason_to_leave",
+    "why_no_op",
+]
