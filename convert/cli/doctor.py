@@ -19,7 +19,7 @@ def command(as_json: bool) -> int:
 
         click.echo(plain("doctor", found.to_json()))
     else:
-        from trtconv.report.terminal import show_doctor
+        from trtconv.report.terminal import show
 
-        show_doctor(found)
+        show(found, "")
     return 0

@@ -16,6 +16,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from trtconv.building import Engine
+from trtconv.doctoring import Doctor
 from trtconv.fixing import Fix
 from trtconv.linting import Lint
 from trtconv.parity import Leg, Parity
@@ -105,6 +107,39 @@ def _parity(result: Parity, model: str) -> None:
     for note in result.notes:
         out.print(Text(f"  note: {note}", style="dim"))
     out.print(Text(f"  {result.verdict}", style="green" if result.ok else ""))
+
+
+@show.register
+def _engine(result: Engine, model: str) -> None:
+    out = console()
+    out.print(Text(f"{model} -> {result.verdict}"))
+    for profile in result.profiles:
+        if profile.shapes or profile.values:
+            out.print(Text(f"  profile {profile.text}"))
+    for note in result.notes:
+        out.print(Text(f"  note: {note}", style="dim"))
+    out.print(Text(f"  details in {result.sidecar}", style="dim"))
+
+
+@show.register
+def _doctor(result: Doctor, model: str = "") -> None:
+    out = console()
+    out.print(Text(f"Python {result.python}, {result.system}"))
+    grid = Table.grid(padding=(0, 2, 0, 2))
+    for package in result.packages:
+        style = "green" if package.works else "dim" if not package.version else "red"
+        grid.add_row(Text(package.name, style), package.version or "-", package.note)
+    for gpu in result.gpus:
+        grid.add_row(Text("GPU", "green"), "", str(gpu))
+    if not result.gpus:
+        grid.add_row(Text("GPU", "dim"), "-", "none found")
+    out.print(grid)
+    out.print()
+    abilities = Table.grid(padding=(0, 2, 0, 2))
+    for ability in result.abilities:
+        mark = Text("yes", "green") if ability.possible else Text("no", "yellow")
+        abilities.add_row(mark, ability.name, ability.why)
+    out.print(abilities)
 
 
 def _outputs(leg: Leg) -> Table:
