@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from trtconv.errors import BadInput
+from trtconv.models.installed import need_torch
 
 if TYPE_CHECKING:
     from trtconv.models.card import Card
@@ -42,7 +44,7 @@ def evaluate(models: tuple[Path, ...], scales: str, flip: bool, as_json: bool, p
 
     The preprocessing comes from each model's card. An engine without one takes the card of the model before it.
     """
-    from trtconv.errors import BadInput
+    need_torch()
     from trtconv.models.evaluation import TestTime
 
     try:
@@ -51,7 +53,9 @@ def evaluate(models: tuple[Path, ...], scales: str, flip: bool, as_json: bool, p
         raise BadInput(f"{scales!r} is not a list of numbers", where="--scales", do="write 0.5,1,1.5") from error
     results = _evaluate_all(models, test_time, asked)
     if as_json:
-        click.echo(json.dumps([result.to_json() for result in results], indent=1))
+        from trtconv.report.json import plain
+
+        click.echo(plain("models evaluate", {"evaluations": [result.to_json() for result in results]}))
         return
     click.echo(table(results))
     if per_class:
@@ -69,7 +73,6 @@ def _evaluate_all(models: Sequence[Path], test_time: TestTime, asked: dict[str, 
 
 def runners(models: Sequence[Path], card: Path | None, device: str) -> list[tuple[Path, Runner]]:
     """A runner for each file; a card that one of them has serves the engines after it."""
-    from trtconv.errors import BadInput
     from trtconv.models.runners import ENGINES, card_of, open_runner
 
     given: Card | None = card_of(card) if card else None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import copyfile
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from trtconv.errors import BadInput, Unavailable
+from trtconv.files import writing, written_whole
 
 ENDINGS = {".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"}
 
@@ -53,23 +55,26 @@ def frames(path: Path) -> Iterator[Image.Image]:
 
 @contextmanager
 def writer(source: Path, target: Path) -> Iterator[Callable[[Image.Image], None]]:
-    """Writes frames to an MP4 at the pace of `source`; the file appears once it is whole."""
+    """Writes frames to an MP4 at the pace of `source`; the file appears whole or not at all."""
     cv2 = _opencv()
     pace = cv2.VideoCapture(str(source)).get(cv2.CAP_PROP_FPS) or 25.0
-    unfinished = target.with_name(f".{target.name}")
     film: Any = None
+    # The name that OpenCV writes to must end like a film's.
+    with writing(target), written_whole(target) as temporary, TemporaryDirectory() as folder:
+        unfinished = Path(folder) / target.name
 
-    def write(frame: Image.Image) -> None:
-        nonlocal film
-        if film is None:
-            film = cv2.VideoWriter(str(unfinished), cv2.VideoWriter_fourcc(*"mp4v"), pace, frame.size)
-        film.write(np.asarray(frame)[:, :, ::-1])
+        def write(frame: Image.Image) -> None:
+            nonlocal film
+            if film is None:
+                film = cv2.VideoWriter(str(unfinished), cv2.VideoWriter_fourcc(*"mp4v"), pace, frame.size)
+            film.write(np.ascontiguousarray(np.asarray(frame)[:, :, ::-1]))
 
-    try:
         yield write
         if film is None:
             raise BadInput("OpenCV finds no frame in the film", where=str(source))
         film.release()
-        os.replace(unfinished, target)
-    finally:
-        unfinished.unlink(missing_ok=True)
+        if not unfinished.is_file():
+            raise Unavailable(
+                "this OpenCV cannot write MP4", where=str(target), do="pip install opencv-python-headless"
+            )
+        copyfile(unfinished, temporary)

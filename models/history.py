@@ -5,11 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from trtconv.files import writing, written_whole
 from trtconv.models import plots
 
 Row = dict[str, int | float]
@@ -40,8 +39,5 @@ def curves(rows: Sequence[Row]) -> dict[str, list[tuple[float, float]]]:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(file.name, path)
+    with writing(path), written_whole(path) as temporary:
+        temporary.write_bytes(content)

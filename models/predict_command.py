@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from trtconv.models.evaluate_command import PATH, model_options
+from trtconv.models.installed import need_torch
 
 
 @click.command("predict", short_help="Run a model on images, folders and films.")
@@ -17,7 +17,7 @@ from trtconv.models.evaluate_command import PATH, model_options
 @click.option("--top", default=5, show_default=True, help="Classes to name (classification).")
 @click.option("--opacity", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Of the overlay.")
 @click.option("--masks", is_flag=True, help="Write the masks of class numbers too.")
-@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each picture.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @model_options
 def predict(
     model: Path,
@@ -34,9 +34,16 @@ def predict(
 
     Classes are named with their probabilities; masks are laid over the pictures and written as PNG (films: MP4).
     """
+    need_torch()
     from trtconv.models import prediction
     from trtconv.models.evaluate_command import runners
 
     ((_, runner),) = runners([model], card, device)
-    for found in prediction.predict(runner, paths, out, top=top, opacity=opacity, masks=masks):
-        click.echo(json.dumps(found.to_json()) if as_json else str(found))
+    found = prediction.predict(runner, paths, out, top=top, opacity=opacity, masks=masks)
+    if as_json:
+        from trtconv.report.json import plain
+
+        click.echo(plain("models predict", {"predictions": [one.to_json() for one in found]}))
+        return
+    for one in found:
+        click.echo(str(one))

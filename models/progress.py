@@ -30,7 +30,7 @@ class Bar(Reporter):
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""
-        self.progress.console.print(text, markup=False, highlight=False)
+        self.progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from abc import ABC, abstractmethod
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -112,7 +113,7 @@ class EngineRunner(Runner):
 
     def __init__(self, path: Path, card: Card) -> None:
         need_gpu(path)
-        _choose_tensorrt()
+        _choose_tensorrt(path)
         from polygraphy.backend.common import BytesFromPath
         from polygraphy.backend.trt import EngineFromBytes, TrtRunner
         from polygraphy.exception import PolygraphyException
@@ -162,18 +163,29 @@ def need_gpu(path: Path) -> None:
         )
 
 
-def _choose_tensorrt() -> None:
-    """Point Polygraphy at TensorRT-RTX where that is the only one installed; it decides on import."""
-    from importlib.util import find_spec
+def _choose_tensorrt(path: Path) -> None:
+    """Point Polygraphy, which decides on import, at the product that built the engine, or else at the installed one."""
+    record = sidecar(path)
+    packages = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx"}
+    wanted = packages.get(str(record.get("product")))
+    installed = [package for package in packages.values() if find_spec(package)]
+    if not installed or (wanted and wanted not in installed):
+        raise Unavailable(
+            f"{wanted or 'TensorRT'} is not installed",
+            where=str(path),
+            do="pip install 'trtconv[tensorrt]' or 'trtconv[rtx]', whichever built the engine",
+        )
+    os.environ["POLYGRAPHY_USE_TENSORRT_RTX"] = str(int((wanted or installed[0]) == "tensorrt_rtx"))
 
-    if find_spec("tensorrt") is None:
-        if find_spec("tensorrt_rtx") is None:
-            raise Unavailable("TensorRT is not installed", do="pip install 'trtconv[tensorrt]' or 'trtconv[rtx]'")
-        os.environ.setdefault("POLYGRAPHY_USE_TENSORRT_RTX", "1")
+
+def sidecar(engine: Path) -> dict[str, object]:
+    """What `trtconv build` wrote beside an engine; empty where there is nothing."""
+    path = engine.with_name(f"{engine.name}.json")
+    return _json(path) if path.is_file() else {}
 
 
 def card_of(path: Path) -> Card:
-    """The card in a checkpoint, an ONNX file, an engine's sidecar (`X.engine.json`) or a JSON file.
+    """The card in a checkpoint, an ONNX file or a JSON file; of an engine, in the ONNX file it was built from.
 
     Raises:
         BadInput: There is none in it.
@@ -183,9 +195,23 @@ def card_of(path: Path) -> Card:
     if path.suffix == ".json":
         return Card.from_json(_json(path), where=str(path))
     if path.suffix in ENGINES:
-        metadata = _json(path.with_name(path.name + ".json")).get("metadata", {})
-        return Card.from_metadata(metadata if isinstance(metadata, dict) else {}, where=str(path))
+        return Card.from_onnx(_built_from(path))
     return Card.from_checkpoint(path)
+
+
+def _built_from(engine: Path) -> Path:
+    """The ONNX file that the sidecar names, as it is or beside the engine."""
+    source = sidecar(engine).get("source")
+    named = Path(str(source["path"])) if isinstance(source, dict) and source.get("path") else None
+    if named:
+        for found in (named, engine.parent / named.name):
+            if found.is_file():
+                return found
+    raise BadInput(
+        "an engine holds no model card, and the ONNX file it was built from is not found",
+        where=str(engine),
+        do="give that ONNX file, or the checkpoint, with --card FILE",
+    )
 
 
 def _json(path: Path) -> dict[str, object]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import Field
 from pathlib import Path
@@ -10,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trtconv.errors import BadInput
 from trtconv.models import presets, registry
 from trtconv.models.card import Options
+from trtconv.models.installed import need_torch
+from trtconv.models.options import SIZE, option_values
 from trtconv.models.recipes import OPTIONS, Recipe
 
 if TYPE_CHECKING:
@@ -22,24 +22,30 @@ if TYPE_CHECKING:
 PATH = click.Path(path_type=Path)
 
 
-class Numbers(click.ParamType):  # type: ignore[type-arg, unused-ignore]
-    """`0.75,2`, or `512x1024` for whole numbers; one whole number is a square."""
-
-    name = "numbers"
+class Listed(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """`0.75,2` or `aux*,head.*`: numbers or words with commas between."""
 
     def __init__(self, kind: type) -> None:
-        self.kind = kind
+        self.kind, self.name = kind, "NUMBERS" if kind is float else "PATTERNS"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
-        """The parts of the text as numbers or words."""
+        """The parts of the text."""
         if isinstance(value, tuple):
             return value
-        separator = "x" if self.kind is int else ","
         try:
-            parts = tuple(self.kind(part) for part in str(value).split(separator) if part)
+            return tuple(self.kind(part) for part in str(value).split(",") if part)
         except ValueError:
-            self.fail(f"{value!r} is not a list of {self.kind.__name__}s between {separator!r}", param, ctx)
-        return parts * 2 if self.kind is int and len(parts) == 1 else parts
+            self.fail(f"{value!r} is not a list of numbers with commas between", param, ctx)
+
+
+TYPES = {
+    "tuple[int": SIZE,
+    "tuple[float": Listed(float),
+    "tuple[str": Listed(str),
+    "int": int,
+    "float": float,
+    "bool": bool,
+}
 
 
 def _type(field: Field[Any]) -> Any:
@@ -47,9 +53,7 @@ def _type(field: Field[Any]) -> Any:
     said = str(field.type)
     if said.startswith("Literal"):
         return click.Choice([part.strip(" \"'") for part in said[len("Literal[") : -1].split(",")])
-    if said.startswith("tuple"):
-        return Numbers({"int": int, "float": float, "str": str}[said[len("tuple[") :].split(",")[0]])
-    return {"int": int, "float": float, "bool": bool}[said]
+    return TYPES[said.partition(",")[0]]
 
 
 def _recipe_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -61,22 +65,6 @@ def _recipe_options(command: Callable[..., None]) -> Callable[..., None]:
         option = click.option(names, field.name, type=kind, default=None, metavar=shown, help=field.metadata["help"])
         command = option(command)
     return command
-
-
-def _network_option(text: str) -> tuple[str, bool | int | float | str]:
-    """`output_stride=16`, as the registry wants it."""
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise BadInput(f"{text!r} is not NAME=VALUE", where="--option")
-    for spelled, meant in (("true", True), ("false", False)):
-        if value.lower() == spelled:
-            return key, meant
-    for kind in (int, float):
-        try:
-            return key, kind(value)
-        except ValueError:
-            continue
-    return key, value
 
 
 @click.command("train", short_help="Train a network on a folder of images.")
@@ -101,14 +89,17 @@ def train(network: str, data: Path, out: Path | None, recipe: str | None, as_jso
     (or `image;mask`), list.txt, and Cityscapes' folders. Repeat the command to go on with a run that
     stopped. On several GPUs: `torchrun --nproc-per-node N --no-python trtconv models train ...`.
     """
+    need_torch()
     changes = {name: asked.pop(name) for name in [field.name for field in OPTIONS.values()]}
     chosen = presets.recipe(recipe or presets.default_for(network)).but(
         {name: value for name, value in changes.items() if value is not None}
     )
-    options = dict(_network_option(text) for text in asked.pop("network_options"))
+    options = option_values(registry.find(network), asked.pop("network_options"))
     trained = _train(network, data, out or Path("runs") / network, chosen, options, asked)
     if trained:
-        click.echo(json.dumps(trained.to_json(), indent=1) if as_json else str(trained))
+        from trtconv.report.json import plain
+
+        click.echo(plain("models train", trained.to_json()) if as_json else str(trained))
 
 
 def _train(
