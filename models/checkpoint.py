@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import torch
 from trtconv.errors import BadInput
 from trtconv.files import writing, written_whole
 from trtconv.models.card import Card
+
+DAMAGED = (OSError, RuntimeError, EOFError, ValueError, LookupError, AssertionError, struct.error)
+"""What `torch.load` raises for a file that is damaged, or no checkpoint at all."""
 
 
 def read(path: str | Path) -> Mapping[str, object]:
@@ -30,7 +34,7 @@ def read(path: str | Path) -> Mapping[str, object]:
         ) from error
     except FileNotFoundError:
         raise BadInput(f"there is no file {path}") from None
-    except (OSError, RuntimeError, EOFError, ValueError) as error:
+    except DAMAGED as error:
         raise BadInput(f"cannot read the checkpoint: {error}", where=str(path)) from error
     if not isinstance(values, Mapping):
         raise BadInput(f"the checkpoint holds a {type(values).__name__}, not a dict", where=str(path))
