@@ -169,15 +169,15 @@ def _child(environment: Mapping[str, str], what: str) -> Iterator[_Child]:
 
 
 def resident_bytes(process: int) -> int:
-    """Resident memory of a process; 0 when it is gone. Linux only."""
+    """Resident memory of a process and its descendants; 0 when it is gone. Linux only."""
+    folder = Path(f"/proc/{process}")
     try:
-        status = Path(f"/proc/{process}/status").read_text("utf-8")
+        status = folder.joinpath("status").read_text("utf-8")
+        children = [int(c) for task in folder.glob("task/*/children") for c in task.read_text("utf-8").split()]
     except OSError:
         return 0
-    for line in status.splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024
-    return 0
+    own = next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:")), 0)
+    return own * 1024 + sum(map(resident_bytes, children))
 
 
 # --- the child's end -----------------------------------------------------------------------------

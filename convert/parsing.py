@@ -15,7 +15,7 @@ from trtconv.errors import BadInput
 from trtconv.runtimes.network import NetworkTensor, ParserError
 
 if TYPE_CHECKING:
-    from onnx import ModelProto
+    from onnx import ModelProto, NodeProto
 
     Source = str | os.PathLike[str] | ModelProto
 
@@ -108,11 +108,22 @@ def named(errors: tuple[ParserError, ...], model: ModelProto) -> tuple[ParserErr
 
 
 def _label(error: ParserError, model: ModelProto) -> str:
-    """First output of the node at the error's index, which counts in the main graph if the operator agrees."""
+    """First output of the node that the error is about; empty where several could be.
+
+    The index counts in the main graph, where TensorRT 10.15 and later, and TensorRT-RTX, name the node whose subgraph
+    has the trouble.
+    """
     if not 0 <= error.index < len(model.graph.node):
         return ""
-    node = model.graph.node[error.index]
-    return next((o for o in node.output if o), "") if node.op_type == error.op_type else ""
+    candidates = [n for n in _with_inner(model.graph.node[error.index]) if n.op_type == error.op_type and not n.name]
+    return next((o for o in candidates[0].output if o), "") if len(candidates) == 1 else ""
+
+
+def _with_inner(node: NodeProto) -> Iterator[NodeProto]:
+    yield node
+    for attribute in node.attribute:
+        for inner in attribute.g.node:
+            yield from _with_inner(inner)
 
 
 def error_text(error: ParserError) -> str:

@@ -152,7 +152,7 @@ def plain_text(text: str) -> str:
     for pattern in _SHELLS:
         match = re.fullmatch(pattern, text, re.DOTALL)
         text = match[1].strip() if match else text
-    return text
+    return text.replace('" "', "")
 
 
 def _error(error: Any) -> ParserError:
