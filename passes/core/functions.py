@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import onnx
 from onnx import AttributeProto, FunctionProto, NodeProto, TypeProto
 
 from trtconv.passes.core.graph import Node
 from trtconv.passes.core.model import type_proto
-from trtconv.passes.core.rewrite import Refused, Replacement
+from trtconv.passes.core.rewrite import Refused, Replacement, snake_case
 
 if TYPE_CHECKING:
     from trtconv.passes.core.graph import Graph
 
 
-def schema(node: Node, graph: Graph) -> onnx.defs.OpSchema | None:
+class Schema(Protocol):
+    """The part of `onnx.defs.OpSchema` about functions, which its type stub leaves out."""
+
+    attributes: Mapping[str, Any]
+    has_function: bool
+    has_context_dependent_function: bool
+    function_opset_versions: Sequence[int]
+    context_dependent_function_opset_versions: Sequence[int]
+
+    def get_function_with_opset_version(self, version: int, /) -> bytes: ...
+    def get_context_dependent_function_with_opset_version(
+        self, version: int, node: bytes, types: Sequence[bytes], /
+    ) -> bytes: ...
+
+
+def schema(node: Node, graph: Graph) -> Schema | None:
     """What the model's opset says of the node's operator; None for an operator that it does not define."""
     version = graph.model.opset_of(node.domain)
     try:
-        return onnx.defs.get_schema(node.op_type, version, node.domain) if version else None
+        return cast(Schema, onnx.defs.get_schema(node.op_type, version, node.domain)) if version else None
     except onnx.defs.SchemaError:
         return None
 
@@ -41,20 +56,24 @@ def expand(graph: Graph, node: Node) -> Replacement:
     return _implant(body, found, node, graph)
 
 
-def _body(found: onnx.defs.OpSchema, node: Node, graph: Graph) -> FunctionProto:
+def _body(found: Schema, node: Node, graph: Graph) -> FunctionProto:
     version = graph.model.opset_of(node.domain) or 1
     if found.has_function and min(found.function_opset_versions) <= version:
-        return FunctionProto.FromString(found.get_function_with_opset_version(version))
+        return _parse(found.get_function_with_opset_version(version))
     if found.has_context_dependent_function and min(found.context_dependent_function_opset_versions) <= version:
         types = [_input_type(graph, t).SerializeToString() for t in node.inputs]
         proto = node.to_proto().SerializeToString()
         text = found.get_context_dependent_function_with_opset_version(version, proto, types)
         if text:
-            return FunctionProto.FromString(text)
-        raise Refused(
-            f"ONNX gives no body for this {node.op_type}: it needs a type or shape that is unknown"
-        )
+            return _parse(text)
+        raise Refused(f"ONNX gives no body for this {node.op_type}: it needs a type or shape that is unknown")
     raise Refused(f"ONNX gives no function body for {node.op_type} at opset {version}")
+
+
+def _parse(text: bytes) -> FunctionProto:
+    body = FunctionProto()
+    body.ParseFromString(text)
+    return body
 
 
 def _input_type(graph: Graph, tensor: str) -> TypeProto:
@@ -67,13 +86,13 @@ def _check_opset(body: FunctionProto, graph: Graph) -> None:
     version = next((o.version for o in body.opset_import if o.domain in ("", "ai.onnx")), graph.opset)
     for node in body.node:
         old = onnx.defs.get_schema(node.op_type, version, node.domain)
-        new = onnx.defs.get_schema(node.op_type, graph.model.opset_of(node.domain), node.domain)
+        new = onnx.defs.get_schema(node.op_type, graph.model.opset_of(node.domain) or version, node.domain)
         fits = all(a.name in new.attributes for a in node.attribute) and len(node.input) <= new.max_input
         if old.since_version != new.since_version and not (fits and version >= 13):
             raise Refused(f"ONNX gives its body for opset {version}, and {node.op_type} has changed since")
 
 
-def _implant(body: FunctionProto, found: onnx.defs.OpSchema, node: Node, graph: Graph) -> Replacement:
+def _implant(body: FunctionProto, found: Schema, node: Node, graph: Graph) -> Replacement:
     r = Replacement(graph, node)
     names = dict.fromkeys(body.input, "") | dict(zip(body.input, node.inputs, strict=False))
     wanted = dict(zip(body.output, node.outputs, strict=False))
@@ -86,7 +105,7 @@ def _implant(body: FunctionProto, found: onnx.defs.OpSchema, node: Node, graph: 
     attributes = _attribute_values(body, found, node)
     for proto in body.node:
         bound = _bind(proto, attributes, rename)
-        bound.name = graph.unique(f"{node.label}/{proto.op_type}".lower())
+        bound.name = graph.unique(f"{node.label}/{snake_case(proto.op_type)}")
         made = graph.model.read_node(bound, graph)
         made.proto = bound if node.proto is None else _with_origin(bound, node.proto)
         r.nodes.append(made)
@@ -100,7 +119,7 @@ def _with_origin(proto: NodeProto, origin: NodeProto) -> NodeProto:
     return proto
 
 
-def _attribute_values(body: FunctionProto, found: onnx.defs.OpSchema, node: Node) -> dict[str, AttributeProto]:
+def _attribute_values(body: FunctionProto, found: Schema, node: Node) -> dict[str, AttributeProto]:
     """What each attribute of the function stands for: the node's value, else the default."""
     defaults = {a.name: a for a in body.attribute_proto}
     for name in body.attribute:
