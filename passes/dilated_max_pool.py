@@ -13,8 +13,8 @@ multiple of the dilation, a window sees every n-th cell only, and the pool runs 
 the maximum of a window with a NaN is; runtimes differ, and so may the two forms.
 
 ## When it refuses
-`Indices` are asked for; padding, which has to be -inf, for targets before 8.2, whose Pad takes zeros only; kernels of
-more than 32 cells that are not sliced by stride.
+`Indices` are read; a kernel has more than 32 cells along an axis whose stride is no multiple of the dilation; sizes
+are known at run time only and `auto_pad` is SAME_UPPER or SAME_LOWER.
 
 ## How to avoid it when exporting
 Use `dilation=1`; two pools in a row cover what one dilated pool reaches.
@@ -65,11 +65,17 @@ class DilatedMaxPool(Pass):
                     y = MaxPool <kernel_shape=[3,3], strides=[2,1], pads=[1,0,1,0]> (a) }""",
         ),
         Example(
-            target="tensorrt-8.0.1",
+            target="tensorrt-rtx-1.7",
             before="""<ir_version: 8, opset_import: ["": 12]>
-                g (float[N,2,H,W] x) => (float[N,2,A,B] y) {
-                    y = MaxPool <kernel_shape=[2,2], dilations=[2,2], pads=[1,1,1,1]> (x) }""",
-            refusal="-inf",
+                g (float[N,2,9,9] x) => (float[N,2,7,7] y, int64[N,2,7,7] indices) {
+                    y, indices = MaxPool <kernel_shape=[2,2], dilations=[2,2]> (x) }""",
+            refusal="Indices are read",
+        ),
+        Example(
+            target="tensorrt-rtx-1.7",
+            before="""<ir_version: 8, opset_import: ["": 12]>
+                g (float[N,2,9,9] x) => (float[N,2,8,8] y) {
+                    y = MaxPool <kernel_shape=[2,2], dilations=[1,1]> (x) }""",
         ),
     )
 
@@ -88,7 +94,7 @@ class DilatedMaxPool(Pass):
             raise Refused("its Indices are read, and count cells of the dilated windows")
         axes = list(pooling.explicit().floored().axes)
         r = Replacement(graph, node)
-        x = _pad_lowest(r, axes, target)
+        x = _pad_lowest(r, axes)
         for index, axis in enumerate(axes):
             if axis.kernel == 1:
                 axes[index] = _plain(axis, axis.kernel, axis.stride)
@@ -105,7 +111,7 @@ def _plain(axis: PoolAxis, kernel: int, stride: int) -> PoolAxis:
     return PoolAxis(None, kernel, stride, 1, axis.begin if kernel > 1 else 0, axis.end if kernel > 1 else 0)
 
 
-def _pad_lowest(r: Replacement, axes: list[PoolAxis], target: Target) -> str:
+def _pad_lowest(r: Replacement, axes: list[PoolAxis]) -> str:
     """Pad the sliced axes by the lowest value there is; `axes` change to those of the padded tensor."""
     x, begins, ends = r.node.input(0), [0] * len(axes), [0] * len(axes)
     for index, axis in enumerate(axes):
@@ -115,8 +121,6 @@ def _pad_lowest(r: Replacement, axes: list[PoolAxis], target: Target) -> str:
             axes[index] = PoolAxis(size, axis.kernel, axis.stride, axis.dilation, 0, 0)
     if not any(begins + ends):
         return x
-    if target.before(8, 2):
-        raise Refused("the padding is -inf, and Pad takes nothing but zeros before 8.2")
     return r.pad(x, [0, 0, *begins, 0, 0, *ends], _lowest(r))
 
 

@@ -7,6 +7,7 @@ windows in MaxPool, and gets its shape wrong with unequal pads, so it is no orac
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,11 @@ import onnx
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from support import assert_same, judge, random_feed
 
 import trtconv
+from trtconv.passes.core.pooling import PoolAxis
 
 TARGETS = ("tensorrt-7.0", "tensorrt-7.2", "tensorrt-8.2", "tensorrt-10.3", "tensorrt-rtx-1.7")
 SIZES = st.integers(3, 9)
@@ -152,3 +154,30 @@ def test_sizes_known_at_run_time_need_constant_of_shape() -> None:
     fixed = trtconv.fix(model, target="tensorrt-8.2")
     assert not fixed.edits
     assert any("opset 9" in finding.refusal for finding in fixed.remaining)
+
+
+@pytest.mark.parametrize("op_type", ["AveragePool", "MaxPool", "LpPool"])
+def test_the_real_parser_counts_windows_as_said(op_type: str) -> None:
+    """Every small 1-axis window with ceil_mode, as 2-D: a sum with ones of the right shape tells what it counts."""
+    pytest.importorskip("tensorrt_rtx")
+    models, flagged, expected = [], [], []
+    for kernel, stride, begin, end, size in itertools.product((1, 2, 3), (2, 3), (0, 1), (0, 1), (5, 6, 7)):
+        if max(begin, end) >= kernel or not (size + begin + end - kernel) % stride:
+            continue
+        windows = PoolAxis(size, kernel, stride, 1, begin, end).windows(ceil=True)
+        column = {"kernel_shape": [kernel, 1], "strides": [stride, 1], "pads": [begin, 0, end, 0], "ceil_mode": 1}
+        model = model_of(op_type, 18, [1, 1, size, 5], **column)
+        model.graph.node[0].output[0] = "pooled"
+        model.graph.initializer.append(numpy_helper.from_array(np.ones([1, 1, windows, 5], np.float32), "ones"))
+        model.graph.node.append(helper.make_node("Add", ["pooled", "ones"], ["y"]))
+        findings = trtconv.lint(model, target="tensorrt-rtx-1.7").findings
+        models.append(model)
+        flagged.append(any("keeps a last window" in f.why for f in findings))
+        expected.append(windows > 1)  # one window would broadcast
+    verdicts = judge(
+        [(m, {}) for m in models] + [(trtconv.fix(m, target="tensorrt-rtx-1.7").model, {}) for m in models]
+    )
+    assert any(flagged)
+    for index, is_flagged in enumerate(flagged):
+        assert not expected[index] or (verdicts[index] is not None) == is_flagged, models[index].graph.node[0]
+        assert verdicts[len(models) + index] is None, models[index].graph.node[0]
