@@ -58,7 +58,8 @@ def inputs_text(inputs: Inputs) -> str:
 def example(inputs: Inputs) -> str:
     """A `--shapes` option that fits the inputs with dynamic dimensions, or all inputs where none has any."""
     dynamic = [name for name, found in inputs.items() if is_dynamic(found)]
-    return f"--shapes {','.join(f'{quoted(name)}:{_example_shape(inputs[name])}' for name in dynamic or inputs)}"
+    sizes: dict[str, str] = {}
+    return f"--shapes {','.join(f'{quoted(name)}:{_example_shape(inputs[name], sizes)}' for name in dynamic or inputs)}"
 
 
 def is_dynamic(found: TensorType | None) -> bool:
@@ -156,11 +157,13 @@ def _type_text(found: TensorType | None) -> str:
     return f"{TensorProto.DataType.Name(found.dtype).lower()}[{dims}]"
 
 
-def _example_shape(found: TensorType | None) -> str:
+def _example_shape(found: TensorType | None, sizes: dict[str, str]) -> str:
+    """A shape that fits; `sizes` remembers what stands for a named dimension, which has to be equal everywhere."""
     if found is None or found.shape is None:
         return f"{EXAMPLE_BATCH}x3x{EXAMPLE_SIZE}x{EXAMPLE_SIZE}"
     dims = []
     for axis, dim in enumerate(found.shape):
-        fixed = _fixed(dim)
-        dims.append(str(fixed) if fixed is not None else EXAMPLE_SIZE if axis else EXAMPLE_BATCH)
+        fixed, example = _fixed(dim), EXAMPLE_SIZE if axis else EXAMPLE_BATCH
+        named = sizes.setdefault(dim, example) if isinstance(dim, str) else example
+        dims.append(named if fixed is None else str(fixed))
     return "x".join(dims) or "scalar"

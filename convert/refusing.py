@@ -66,7 +66,7 @@ def _nodes_in(failure: str) -> list[str]:
 
 
 def _findings(path: Path, product: Product, version: str, nodes: set[str]) -> tuple[Finding, ...]:
-    """What the passes say of `nodes` for the version that refused them."""
+    """What the passes say of `nodes`, or of all where no node is named, for the version that refused them."""
     from trtconv.linting import find_all
     from trtconv.loading import load
     from trtconv.passes.core import Target
@@ -75,7 +75,7 @@ def _findings(path: Path, product: Product, version: str, nodes: set[str]) -> tu
 
     target = Target(product.name, parse_version(version)[:2])
     found = find_all(load(path), target, catalogue().values(), [], refusals=True)
-    return tuple(f for f in found if f.node in nodes and f.is_fatal)
+    return tuple(f for f in found if f.is_fatal and (f.node in nodes or nodes == {""}))
 
 
 def _advice(findings: Sequence[Finding], path: Path) -> str:
@@ -85,4 +85,7 @@ def _advice(findings: Sequence[Finding], path: Path) -> str:
         return "; ".join([f"`trtconv fix {path.name}` mends it ({', '.join(mends[:SHOWN])})", *cannot[:SHOWN]])
     if cannot:
         return "; ".join(cannot[:SHOWN])
-    return f"`trtconv fix {path.name}` may rewrite it; no pass knows this node's trouble, so it may not"
+    return (
+        f"try `trtconv fix {path.name}`, which may do away with it by folding constants; no pass is about it, so else "
+        "change the export so that it is not made"
+    )

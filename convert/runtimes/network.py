@@ -13,10 +13,14 @@ DTYPES = {"FLOAT": "float32", "HALF": "float16", "BF16": "bfloat16"}
 """TensorRT's names of element types where they differ from numpy's."""
 
 _SHELLS = (
-    r"[\w:]+: Error Code \d+: [\w ]+ \((.*)\)",
+    r"(?:\[\S+\]|[\w:]+:) Error Code \d+: [\w ]+ \((.*)\)",
     r"(.*?)\.? In \S+ at /\S+:\d+.*",
     r'.*&& "(.*)"',
     r"Assertion failed: .*?: (.*)",
+    r"Assertion \S+ failed\. (.*)",
+    r"\w+\.[ch]pp:\d+: (.*)",
+    r"\[\w+\.\w+:\d+: \w+\] (.*)",
+    r"MyelinCheckException: \S+: CHECK\(.*?\) failed\.(.*)",
 )
 """What TensorRT wraps around the words that matter, from the outside in."""
 
@@ -151,7 +155,7 @@ def plain_text(text: str) -> str:
     text = " ".join(lines).strip()
     for pattern in _SHELLS:
         match = re.fullmatch(pattern, text, re.DOTALL)
-        text = match[1].strip() if match else text
+        text = (match[1].strip() if match else "") or text
     return text.replace('" "', "")
 
 

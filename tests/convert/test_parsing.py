@@ -107,6 +107,13 @@ def test_an_unreadable_file_is_said_before_a_child_starts(tmp_path):
         ("[checkMacros.cpp::catchCudaError::250] Error Code 1: Cuda Runtime (no GPU)", ""),
         ('only this and " "that', "only this and that"),
         ("plain words", "plain words"),
+        (
+            "[a.cpp::f::48] Error Code 2: Internal Error (Assertion !x.empty() failed. No runner. In f at /_src/a.cpp:7)",
+            "No runner",
+        ),
+        ("ModelImporter.cpp:1071: Make sure.", "Make sure."),
+        ("[myelin_graph.h:1295: attach] MyelinCheckException: a.cpp:59: CHECK(ok(1)) failed. No kernel.", "No kernel."),
+        ("MyelinCheckException: a.cpp:59: CHECK(ok) failed.", "MyelinCheckException: a.cpp:59: CHECK(ok) failed."),
     ],
 )
 def test_messages_without_the_cpp_around_them(text, plain):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from support import parse
 
 from trtconv.errors import BadInput
-from trtconv.profiles import inputs_text, model_inputs, profiles_for
+from trtconv.profiles import example, inputs_text, model_inputs, profiles_for
 from trtconv.shapes import ShapeProfile, Span, parse_shapes, shapes_text
 from trtconv.trtexec import from_trtexec, to_trtexec
 
@@ -220,6 +220,13 @@ def test_what_the_graph_contradicts_is_shown_with_its_inputs(text, says):
         profiles_for(INPUTS, text)
     assert "image: float[N,3,H,224], sizes: int64[2], mask: bool[N], scale: float[]" in caught.value.where
     assert caught.value.do == "for example --shapes image:1-4-8x3x224x224,mask:1-4-8"
+
+
+def test_the_example_has_one_size_for_each_named_dimension():
+    text = '<ir_version: 8, opset_import: ["" : 17]> g (float[N,T] x, float[2,N] h) => (float[N,T] y) { y = Relu(x) }'
+    inputs = model_inputs(parse(text))
+    assert example(inputs) == "--shapes x:1-4-8x224,h:2x1-4-8"
+    assert profiles_for(inputs, example(inputs).removeprefix("--shapes "))
 
 
 def test_an_input_of_unknown_shape_takes_any():
