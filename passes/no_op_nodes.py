@@ -2,7 +2,7 @@
 
 ## What it does
 Removes nodes that hand their input on unchanged: Identity, Dropout, Cast to the same element type, Transpose that
-keeps the order, Pad by nothing, Slice of the whole tensor, Reshape, Expand or Tile to the shape at hand, Concat of one.
+keeps the order, Slice of the whole tensor, Reshape, Expand or Tile to the shape at hand, Concat of one.
 
 ## Why
 Exporters leave tens of them (one Identity for each shared weight, for instance). They hide patterns from the passes
@@ -24,7 +24,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trtconv.passes.core import Edit, Example, Graph, ModelPass, Node, Refused, Replacement, Target, Trouble, slow
-from trtconv.passes.core.folding import GraphTypes, all_facts, why_no_op
+from trtconv.passes.core.folding import GraphTypes, all_facts, keep_facts, why_no_op
 
 if TYPE_CHECKING:
     from trtconv.passes.core import Model
@@ -76,7 +76,10 @@ class NoOpNodes(ModelPass):
 
     def mend(self, model: Model, target: Target) -> list[Edit]:
         """Remove all of them."""
-        return [edit for facts in all_facts(model) for edit in self._mend(facts)]
+        edits = [edit for facts in all_facts(model, self.name()) for edit in self._mend(facts)]
+        if edits:
+            keep_facts(model, self.name())
+        return edits
 
     def _mend(self, facts: Facts) -> list[Edit]:
         edits, graph = [], facts.graph

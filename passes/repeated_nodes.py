@@ -25,7 +25,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trtconv.passes.core import Edit, Example, Graph, ModelPass, Node, Target, Trouble
-from trtconv.passes.core.folding import facts_of, merge_repeated
+from trtconv.passes.core.folding import facts_of, keep_facts, merge_repeated
 
 if TYPE_CHECKING:
     from trtconv.passes.core import Model
@@ -67,7 +67,10 @@ class RepeatedNodes(ModelPass):
 
     def mend(self, model: Model, target: Target) -> list[Edit]:
         """Merge all of them."""
-        merged = merge_repeated(facts_of(model))
-        return [
-            Edit(self.name(), n.label, n.op_type, f"{first.label} computes the same", (n,), ()) for n, first in merged
-        ]
+        merged = merge_repeated(facts_of(model, self.name()))
+        if merged:
+            keep_facts(model, self.name())
+        return [self._edit(node, first) for node, first in merged]
+
+    def _edit(self, node: Node, first: Node) -> Edit:
+        return Edit(self.name(), node.label, node.op_type, f"{first.label} computes the same", (node,), ())

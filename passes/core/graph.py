@@ -142,6 +142,8 @@ class Graph:
         self.output_types: dict[str, TensorType | None] = {}
         self.initializers: dict[str, TensorProto] = {}
         self.types: dict[str, TensorType] = {}
+        self.revision = 0
+        """Counts changes: what was learnt of the graph at a revision holds as long as it is the same."""
         self._nodes: list[Node] = []
         self._producer: dict[str, Node] = {}
         self._consumers: dict[str, dict[Node, None]] = {}
@@ -288,6 +290,7 @@ class Graph:
         self._index(node)
 
     def _index(self, node: Node) -> None:
+        self.revision += 1
         if node.name:
             self._names.add(node.name)
         self._by_op.setdefault(node.op_type, {})[node] = None
@@ -298,6 +301,7 @@ class Graph:
             self._consumers.setdefault(tensor, {})[node] = None
 
     def _unindex(self, node: Node) -> None:
+        self.revision += 1
         self._by_op.get(node.op_type, {}).pop(node, None)
         for tensor in node.outputs:
             if self._producer.get(tensor) is node:

@@ -1,11 +1,12 @@
 """Folding: what is known of a graph without running it, and putting it into the graph."""
 
-from trtconv.passes.core.folding.facts import Facts, all_facts, facts_of
+from trtconv.passes.core.folding.facts import Facts
 from trtconv.passes.core.folding.fold import fold
 from trtconv.passes.core.folding.graphtypes import GraphTypes
 from trtconv.passes.core.folding.leftover import is_foldable, reason_to_leave
 from trtconv.passes.core.folding.noops import why_no_op
 from trtconv.passes.core.folding.repeated import merge_repeated
+from trtconv.passes.core.folding.shared import all_facts, facts_of, keep_facts
 
 __all__ = [
     "Facts",
@@ -14,6 +15,7 @@ __all__ = [
     "facts_of",
     "fold",
     "is_foldable",
+    "keep_facts",
     "merge_repeated",
     "reason_to_leave",
     "why_no_op",

@@ -92,6 +92,17 @@ def opaque(kind: str, *args: Size) -> Expr:
     return _atom(Atom(kind, args, all(is_nonnegative(a) for a in args)))
 
 
+def name_of(size: Expr) -> str | None:
+    """Name of a dimension that the model names; None for any other expression."""
+    if len(size.terms) != 1:
+        return None
+    ((monomial, factor),) = size.terms.items()
+    if factor != 1 or len(monomial) != 1:
+        return None
+    ((atom, power),) = monomial
+    return str(atom.args[0]) if atom.kind == "dim" and len(atom.args) == power == 1 else None
+
+
 def is_nonnegative(size: Size) -> bool:
     """Whether `size` is at least 0 whatever the dimensions are; False where that cannot be told."""
     return all(c >= 0 and all(a.nonnegative for a, _ in m) for m, c in _terms(size))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
@@ -18,7 +18,7 @@ from trtconv.passes.core.folding.shapes import Known, axes_of
 from trtconv.passes.core.folding.values import Value, slice_bounds, slice_range, vector
 
 if TYPE_CHECKING:
-    from trtconv.passes.core.folding.values import Array
+    from trtconv.passes.core.folding.values import Array, DType
     from trtconv.passes.core.graph import Node
 
 Args = Sequence[Value]
@@ -204,7 +204,7 @@ def _cast(node: Node, args: Args, known: Known) -> Value | None:
     return Value.of(source.data.astype(dtype))
 
 
-def _in_range(data: Array, dtype: np.dtype[np.generic]) -> bool:
+def _in_range(data: Array, dtype: DType) -> bool:
     """Whether no element is beyond the range of integer `dtype`, where the result of a cast is up to the machine."""
     whole, info = np.trunc(data.astype(np.float64)), np.iinfo(dtype)
     return bool(np.all((whole >= float(info.min)) & (whole < float(info.max) + (info.bits < 53))))
@@ -259,7 +259,7 @@ def _binary(node: Node, args: Args, known: Known) -> Value | None:
     return _each(COMPARED[node.op_type], args, np.dtype(np.bool_))
 
 
-def _each(function: Callable[[dims.Size, dims.Size], object], args: Args, dtype: np.dtype[np.generic]) -> Value | None:
+def _each(function: Callable[[dims.Size, dims.Size], object], args: Args, dtype: DType) -> Value | None:
     """Apply `function` element by element; None where it cannot say of one."""
     out = np.asarray(np.frompyfunc(function, 2, 1)(args[0].as_objects(), args[1].as_objects()), object)
     return None if any(e is None for e in out.flat) else Value.of(out, dtype)
@@ -315,7 +315,15 @@ def _unary(node: Node, args: Args, known: Known) -> Value | None:
     return Value.of(np.asarray(-args[0].data, object), args[0].dtype) if node.op_type == "Neg" else None
 
 
-@evaluates("ReduceProd", "ReduceSum", "ReduceMax", "ReduceMin")
+REDUCTIONS: dict[str, Any] = {
+    "ReduceProd": np.multiply,
+    "ReduceSum": np.add,
+    "ReduceMax": np.maximum,
+    "ReduceMin": np.minimum,
+}
+
+
+@evaluates(*REDUCTIONS)
 def _reduce(node: Node, args: Args, known: Known) -> Value | None:
     source = args[0]
     axes = axes_of(node, known, source.data.ndim, 13 if node.op_type == "ReduceSum" else 18)
@@ -324,9 +332,8 @@ def _reduce(node: Node, args: Args, known: Known) -> Value | None:
         return None
     if not axes and node.attr_int("noop_with_empty_axes", 0):
         return source
-    function = {"ReduceProd": np.multiply, "ReduceSum": np.add, "ReduceMax": np.maximum, "ReduceMin": np.minimum}
-    data, keep = source.data, bool(node.attr_int("keepdims", 1))
-    out = function[node.op_type].reduce(data, tuple(axes) or None, dtype=data.dtype, keepdims=keep)
+    data, where, keep = source.data, tuple(axes) or None, bool(node.attr_int("keepdims", 1))
+    out = REDUCTIONS[node.op_type].reduce(data, axis=where, dtype=data.dtype, keepdims=keep)
     return Value.of(np.asarray(out, data.dtype), source.dtype)
 
 

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 from onnx import TensorProto
 
 from trtconv.passes.core.folding.batch import is_pure
-from trtconv.passes.core.folding.dims import Size, dim, unknown
+from trtconv.passes.core.folding.dims import dim, unknown
 from trtconv.passes.core.folding.evaluate import EVALUATORS, evaluate, of_shape
 from trtconv.passes.core.folding.shapes import RULES, Shape
 from trtconv.passes.core.folding.values import Value
 from trtconv.passes.core.graph import Graph, Node, TensorType
-from trtconv.passes.core.model import Model, data_size
+from trtconv.passes.core.model import data_size
 
 if TYPE_CHECKING:
+    from trtconv.passes.core.folding.values import DType
     from trtconv.passes.core.graph import Array
 
 READ_LIMIT = 1 << 15
@@ -34,7 +35,7 @@ UNKNOWN_LIMIT = 16
 REPEATED_BODIES = ("Loop", "Scan", "SequenceMap")
 """Operators whose subgraph runs many times, with shapes that may change from one time to the next."""
 
-WHOLE_NUMBERS = {TensorProto.INT64: np.dtype(np.int64), TensorProto.INT32: np.dtype(np.int32)}
+WHOLE_NUMBERS: dict[int, DType] = {TensorProto.INT64: np.dtype(np.int64), TensorProto.INT32: np.dtype(np.int32)}
 
 
 def is_external(tensor: TensorProto) -> bool:
@@ -51,7 +52,7 @@ class Facts:
 
     def __init__(self, graph: Graph, outer: Facts | None = None) -> None:
         self.graph, self.outer, self.opset = graph, outer, graph.opset
-        self.repeats = outer is not None and (outer.repeats or _is_repeated(graph))
+        self.repeats: bool = outer is not None and (outer.repeats or _is_repeated(graph))
         self.shapes: dict[str, Shape] = {}
         self.values: dict[str, Value] = {}
         self.pending: dict[str, Node] = {}
@@ -169,21 +170,21 @@ class Facts:
 
     def _learn_values(self, node: Node) -> None:
         if node.op_type in ("Shape", "Size"):
-            self._learn(node, of_shape(node, self))
+            self._learn_one(node.outputs[0], of_shape(node, self))
             return
         if node.op_type in EVALUATORS:
             value = self._evaluated(node)
             if value is not None:
-                self._learn(node, value)
+                self._learn_one(node.outputs[0], value)
                 return
         if node.op_type != "Identity" and is_pure(node) and self._folds(node):
             self._postpone(node)
         else:
             self._follow_unknowns(node)
 
-    def _learn(self, node: Node, value: Value | None) -> None:
+    def _learn_one(self, tensor: str, value: Value | None) -> None:
         if value is not None:
-            self.values[node.outputs[0]], self.shapes[node.outputs[0]] = value, value.data.shape
+            self.values[tensor], self.shapes[tensor] = value, value.data.shape
 
     def _evaluated(self, node: Node) -> Value | None:
         args = []
@@ -214,42 +215,27 @@ class Facts:
     def bytes(self, tensor: str) -> int:
         """Size of `tensor`; 0 where that is not known."""
         shape, found = self.shape(tensor), self.graph.type(tensor) if tensor else None
-        if shape is None or found is None or any(not isinstance(d, int) for d in shape):
-            return 0
-        return data_size(TensorProto(data_type=found.dtype, dims=[d for d in shape if isinstance(d, int)]))
+        sizes = _numbers(shape)
+        return 0 if sizes is None or found is None else data_size(TensorProto(data_type=found.dtype, dims=sizes))
 
     def _follow_unknowns(self, node: Node) -> None:
         """Small integer tensors computed at run time: every element an unknown that later nodes may move."""
         for tensor in filter(None, node.outputs):
-            shape = self.shapes.get(tensor)
-            if shape is None or len(shape) > 1 or not all(isinstance(d, int) and d <= UNKNOWN_LIMIT for d in shape):
-                continue
-            found = self.graph.type(tensor)
+            shape, found = self.shapes.get(tensor), self.graph.type(tensor)
+            sizes = _numbers(shape)
             dtype = WHOLE_NUMBERS.get(found.dtype) if found is not None else None
-            if dtype is not None:
-                self.values[tensor] = _unknowns(tensor, shape, dtype)
+            if sizes is None or dtype is None or len(sizes) > 1 or math.prod(sizes) > UNKNOWN_LIMIT:
+                continue
+            data = np.empty(math.prod(sizes), object)
+            data[:] = [unknown(tensor, i) for i in range(data.size)]
+            self._learn_one(tensor, Value.of(data.reshape(sizes), dtype))
 
 
-def _unknowns(tensor: str, shape: Shape, dtype: np.dtype[np.generic]) -> Value:
-    sizes: list[Size] = [unknown(tensor, i) for i in range(int(shape[0]) if shape else 1)]  # type: ignore[arg-type]
-    data = np.empty(len(sizes), object)
-    data[:] = sizes
-    return Value(data.reshape(tuple(int(d) for d in shape)), dtype)  # type: ignore[arg-type]
+def _numbers(shape: Shape | None) -> tuple[int, ...] | None:
+    """`shape` where every size is a number."""
+    numbers = tuple(d for d in shape or () if isinstance(d, int))
+    return numbers if shape is not None and len(numbers) == len(shape) else None
 
 
 def _is_repeated(graph: Graph) -> bool:
     return graph.owner is not None and graph.owner.op_type in REPEATED_BODIES
-
-
-def facts_of(model: Model) -> Facts:
-    """Facts of the main graph of `model`; those of its subgraphs are in `inner`."""
-    return Facts(model.main)
-
-
-def all_facts(model: Model) -> Iterator[Facts]:
-    """Facts of every graph of `model`, outer before inner."""
-    waiting = [facts_of(model)]
-    while waiting:
-        facts = waiting.pop(0)
-        yield facts
-        waiting.extend(facts.inner.values())

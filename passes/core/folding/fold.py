@@ -12,8 +12,10 @@ from onnx import TensorProto, helper, numpy_helper
 from trtconv.passes.core.base import Edit
 from trtconv.passes.core.folding import batch
 from trtconv.passes.core.folding.arguments import constant_arguments
-from trtconv.passes.core.folding.facts import GROWTH_LIMIT, Facts, all_facts
-from trtconv.passes.core.graph import Node
+from trtconv.passes.core.folding.dims import Size, name_of
+from trtconv.passes.core.folding.facts import GROWTH_LIMIT, Facts
+from trtconv.passes.core.folding.shared import all_facts, keep_facts
+from trtconv.passes.core.graph import Dim, Node, TensorType
 from trtconv.passes.core.rewrite import Replacement
 
 if TYPE_CHECKING:
@@ -28,13 +30,15 @@ def fold(model: Model, name: str) -> list[Edit]:
     """Fold every graph of `model` in place; the edits are those of the pass called `name`."""
     edits = [Edit(name, n[0].label, n[0].op_type, _unread(len(n)), tuple(n), ()) for n in _sweep(model)]
     for _ in range(MAX_SWEEPS):
-        done = [edit for facts in all_facts(model) for edit in Folder(facts, name).fold()]
+        folders = [Folder(facts, name) for facts in all_facts(model, name)]
+        edits += [edit for folder in folders for edit in folder.fold()]
         _sweep(model)
-        edits += done
-        if not done:
+        if not any(folder.computed for folder in folders):
             break
+    for folder in folders:
+        folder.write_types()
     if edits:
-        model.infer()
+        keep_facts(model, name)
     return edits
 
 
@@ -52,15 +56,16 @@ class Folder:
 
     def __init__(self, facts: Facts, name: str) -> None:
         self.facts, self.graph, self.name = facts, facts.graph, name
+        self.computed: dict[str, Array] = {}
         self._shared: dict[tuple[int, ...], str] = {}
 
     def fold(self) -> list[Edit]:
         """Fold, and tell what was done."""
         lifted = list(self._lift())
-        computed = self._compute()
+        self.computed = self._compute()
         given = [edit for node in list(self.graph.nodes) if (edit := self._give_arguments(node)) is not None]
         # Consumers come before producers, so that only what the rest of the graph reads is written down.
-        replaced = [e for n in reversed(self.graph.nodes) if (e := self._replace(n, computed)) is not None]
+        replaced = [e for n in reversed(self.graph.nodes) if (e := self._replace(n)) is not None]
         return lifted + given + replaced[::-1]
 
     # --- constants -------------------------------------------------------------------------
@@ -106,10 +111,11 @@ class Folder:
         return self.graph.is_output(tensor) or any(c not in pending for c in self.graph.consumers(tensor))
 
     def _is_small_enough(self, tensor: str, value: Array) -> bool:
-        inputs = self.facts.pending[tensor].inputs
+        node = self.graph.producer(tensor)
+        inputs = node.inputs if node is not None else []
         return value.nbytes - sum(map(self.facts.bytes, inputs)) <= GROWTH_LIMIT
 
-    def _replace(self, node: Node, computed: dict[str, Array]) -> Edit | None:
+    def _replace(self, node: Node) -> Edit | None:
         """Write the value of `node` down, or drop the node when nobody reads it any more."""
         if node.op_type == "Constant" and not node.domain:
             return None
@@ -117,15 +123,15 @@ class Folder:
         if not read:
             self.graph.remove(node)
             return None
-        values = {o: v for o in read if (v := self._value(o, computed)) is not None}
+        values = {o: v for o in read if (v := self._value(o)) is not None}
         if len(values) < len(read):
             return None
         after = self._write_down(node, values)
         return Edit(self.name, node.label, node.op_type, f"{_described(values)} whatever the input", (node,), after)
 
-    def _value(self, tensor: str, computed: dict[str, Array]) -> Array | None:
+    def _value(self, tensor: str) -> Array | None:
         value = self.facts.values.get(tensor)
-        return value.data if value is not None and value.is_known else computed.get(tensor)
+        return value.data if value is not None and value.is_known else self.computed.get(tensor)
 
     def _write_down(self, node: Node, values: dict[str, Array]) -> tuple[Node, ...]:
         """Initializers of the same names; a graph output needs a Constant node to write it."""
@@ -140,6 +146,17 @@ class Folder:
         replacement.initializers.update(tensors)
         self.graph.apply(replacement)
         return tuple(replacement.nodes)
+
+    def write_types(self) -> None:
+        """Note the sizes that the walk has found in the types of tensors that stay."""
+        for tensor, found in self.graph.types.items():
+            shape = self.facts.shapes.get(tensor)
+            if shape is None:
+                continue
+            before = found.shape if found.shape is not None and len(found.shape) == len(shape) else (None,) * len(shape)
+            dims = tuple(_named(size, old) for size, old in zip(shape, before, strict=True))
+            if dims != found.shape:
+                self.graph.types[tensor] = TensorType(found.dtype, dims)
 
     # --- arguments -------------------------------------------------------------------------
 
@@ -163,6 +180,13 @@ class Folder:
             self.graph.initializers[name] = numpy_helper.from_array(np.asarray(elements, np.int64), name)
             self._shared[key] = name
         return self._shared[key]
+
+
+def _named(size: Size, before: Dim) -> Dim:
+    """A number, the name of a dimension, or what was known before."""
+    if isinstance(size, int):
+        return size
+    return name_of(size) or before
 
 
 def _described(values: dict[str, Array]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from trtconv.passes.core.folding.dims import equal
-from trtconv.passes.core.folding.shapes import RULES, Shape, axes_of, known_ints, reshape_target
+from trtconv.passes.core.folding.shapes import RULES, Shape, axes_of, reshape_target
 from trtconv.passes.core.folding.values import INT_MAX, slice_bounds
 
 if TYPE_CHECKING:
@@ -65,11 +65,6 @@ def _slice(node: Node, graph: Graph, known: Known) -> str:
     return "the slice is the whole tensor"
 
 
-def _pad(node: Node, graph: Graph, known: Known) -> str:
-    pads = known_ints(known, node.input(1)) if known.opset >= 11 else node.attr_ints("pads")
-    return "all pads are 0" if pads is not None and not any(pads) else ""
-
-
 def _reshape(node: Node, graph: Graph, known: Known) -> str:
     shape, wanted = known.shape(node.input(0)), reshape_target(node, known)
     if shape is None or wanted is None or len(shape) != len(wanted):
@@ -113,7 +108,6 @@ RULES_BY_OPERATOR: dict[str, Rule] = {
     "Dropout": _dropout,
     "Transpose": _transpose,
     "Slice": _slice,
-    "Pad": _pad,
     "Reshape": _reshape,
     "Split": _split,
     **dict.fromkeys(("ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum"), _reduce),
