@@ -16,7 +16,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
-from support import assert_same, judge, random_feed
+from support import assert_same, judge, random_feed, run
 
 import trtconv
 from trtconv.passes.core.pooling import PoolAxis
@@ -120,7 +120,7 @@ def test_auto_pad_decides(
     check(model, {"N": 2}, target, "rounding", ugly=op_type != "LpPool", seed=1)
 
 
-REFUSED = {
+REFUSED: dict[str, tuple[str, int, dict[str, Any]]] = {
     "dilated average": ("AveragePool", 19, {"kernel_shape": [3, 3], "dilations": [2, 1], "pads": [1, 0, 2, 1]}),
     "dilated average of a kernel of 1": ("AveragePool", 19, {"kernel_shape": [1, 3], "dilations": [2, 1]}),
     "dilated maximum": ("MaxPool", 12, {"kernel_shape": [3, 2], "dilations": [2, 3], "pads": [1, 0, 2, 1]}),
@@ -129,6 +129,9 @@ REFUSED = {
         12,
         {"kernel_shape": [3, 2], "dilations": [2, 2], "strides": [2, 4], "pads": [2, 0, 1, 1]},
     ),
+    "four axes": ("MaxPool", 12, {"kernel_shape": [2, 3, 2, 3], "pads": [1, 0, 1, 2, 0, 0, 0, 2]}),
+    "a norm over one axis": ("LpPool", 12, {"kernel_shape": [3]}),
+    "a dilated norm": ("LpPool", 18, {"kernel_shape": [3, 2], "dilations": [2, 1]}),
     "p of 3": ("LpPool", 18, {"kernel_shape": [3, 2], "p": 3, "ceil_mode": 1, "strides": [2, 2]}),
     "SAME with pads": ("MaxPool", 12, {"kernel_shape": [3, 3], "auto_pad": "SAME_LOWER", "pads": [0, 0, 0, 0]}),
     "an average of nothing": (
@@ -141,9 +144,12 @@ REFUSED = {
 
 def test_the_real_parser_refuses_before_and_takes_after() -> None:
     pytest.importorskip("tensorrt_rtx")
-    models = [model_of(op, opset, ["N", 2, 8, 8], **attributes) for op, opset, attributes in REFUSED.values()]
+    spatial = [[8] * len(attributes["kernel_shape"]) for _, _, attributes in REFUSED.values()]
+    cases = zip(REFUSED.values(), spatial, strict=True)
+    models = [model_of(op, opset, ["N", 2, *sizes], **attributes) for (op, opset, attributes), sizes in cases]
+    shapes = [{"x": [2, 2, *sizes]} for sizes in spatial]
     fixed = [trtconv.fix(m, target="tensorrt-rtx-1.7").model for m in models]
-    verdicts = judge([(m, {"x": [2, 2, 8, 8]}) for m in models + fixed])
+    verdicts = judge(list(zip(models + fixed, shapes * 2, strict=True)))
     for name, before, after in zip(REFUSED, verdicts, verdicts[len(models) :], strict=False):
         assert before is not None, f"{name}: taken as it is"
         assert after is None, f"{name}: {after}"
@@ -181,3 +187,33 @@ def test_the_real_parser_counts_windows_as_said(op_type: str) -> None:
     for index, is_flagged in enumerate(flagged):
         assert not expected[index] or (verdicts[index] is not None) == is_flagged, models[index].graph.node[0]
         assert verdicts[len(models) + index] is None, models[index].graph.node[0]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.sampled_from(["AveragePool", "MaxPool"]),
+    st.lists(st.tuples(st.integers(1, 2), st.integers(1, 2), st.integers(2, 4)), min_size=4, max_size=5),
+    st.booleans(),
+)
+def test_many_axes_are_split(op_type: str, axes: list[tuple[int, int, int]], padded: bool) -> None:
+    kernel, strides, sizes = (list(column) for column in zip(*axes, strict=True))
+    attributes: dict[str, Any] = {"kernel_shape": kernel, "strides": strides}
+    attributes |= {"pads": [k - 1 for k in kernel] * 2} if padded else {}
+    attributes |= {"count_include_pad": 1} if op_type == "AveragePool" else {}
+    model = model_of(op_type, 12, ["N", 2, *sizes], **attributes)
+    fixed = trtconv.fix(model, target="tensorrt-rtx-1.7", only=["pool-of-many-axes"])
+    assert [n.op_type for n in fixed.model.graph.node] == ["Reshape", op_type] * 2 + ["Reshape"]
+    x = random_feed(model, {"N": 2})["x"]
+    np.testing.assert_allclose(
+        run(fixed.model, {"x": x})[0], windows_of(x, op_type, kernel, strides, padded=padded), 1e-6, 1e-6
+    )
+
+
+def windows_of(x: np.ndarray, op_type: str, kernel: list[int], strides: list[int], *, padded: bool) -> np.ndarray:
+    """The definition, in numpy: neither ONNX Runtime nor the reference evaluator pools over so many axes."""
+    pads = [(0, 0), (0, 0), *((k - 1, k - 1) if padded else (0, 0) for k in kernel)]
+    x = np.pad(x, pads, constant_values=-np.inf if op_type == "MaxPool" else 0)
+    every = np.lib.stride_tricks.sliding_window_view(x, [1, 1, *kernel])
+    taken = every[(slice(None), slice(None), *(slice(None, None, s) for s in strides))]
+    axes = tuple(range(x.ndim, 2 * x.ndim))
+    return taken.max(axes) if op_type == "MaxPool" else taken.mean(axes)
