@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from trtconv.config import ModelConfig, find_config
+from trtconv.config import ModelConfig, find_config, relative
 from trtconv.errors import BadInput
 
 RECORD = Path(".trtconv", "last-fix.json")
@@ -51,7 +51,7 @@ def _declared() -> Choice | None:
     config = find_config(Path())
     if config is None or not config.models:
         return None
-    return Choice(config.models, f"declared in {_relative(config.file)}")
+    return Choice(config.models, f"what {relative(config.file)} declares")
 
 
 def _after_fix(model: ModelConfig) -> ModelConfig:
@@ -85,11 +85,6 @@ def _recorded() -> Choice | None:
         return None
     reference = original if original.is_file() else None
     return Choice(
-        (ModelConfig(fixed, reference=reference, target=target),),
-        f"{_relative(fixed)}, which the last `trtconv fix` in this folder wrote",
+        (ModelConfig(relative(fixed), reference=reference, target=target),),
+        f"{relative(fixed)}, which the last `trtconv fix` in this folder wrote",
     )
-
-
-def _relative(path: Path) -> str:
-    shown = os.path.relpath(path)
-    return str(path) if shown.startswith("..") else shown

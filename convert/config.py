@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import fnmatch
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +44,7 @@ class Ignore:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """One declared model. Paths are absolute; what is None takes the verb's own default."""
+    """One declared model. What is None takes the verb's own default."""
 
     path: Path
     reference: Path | None = None
@@ -142,7 +143,7 @@ def _model(file: Path, entry: dict[str, Any]) -> ModelConfig:
     values = dict(entry)
     for key in ("path", "reference", "inputs"):
         if key in values:
-            values[key] = folder / values[key]
+            values[key] = relative(folder / values[key])
     for key in ("runtimes", "compute_capabilities"):
         if key in values:
             values[key] = tuple(map(str, values[key]))
@@ -157,6 +158,12 @@ def _ignore(file: Path, item: object) -> Ignore:
             do='write { pass = "...", node = "...", reason = "..." }',
         )
     return Ignore(str(item["pass"]), str(item.get("node", "*")), str(item["reason"]))
+
+
+def relative(path: Path) -> Path:
+    """`path` as seen from the working folder where it lies below it: how users and CI systems name files."""
+    path = Path(os.path.abspath(path))
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def suppress(

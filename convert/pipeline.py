@@ -46,7 +46,7 @@ def troubles(one: Pass, model: Model, target: Target, crashes: list[str]) -> Ite
     """Nodes that `one` has something to say about; the graph may change between two of them."""
     for graph in list(model.graphs()):
         for node in graph.nodes_of(one.ops):
-            if node.domain not in one.domains or node not in graph:
+            if (one.domains and node.domain not in one.domains) or node not in graph:
                 continue
             try:
                 trouble = one.find(node, graph, target)

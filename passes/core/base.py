@@ -114,7 +114,7 @@ class Pass(abc.ABC):
     ops: ClassVar[tuple[str, ...]] = ()
     """Operators it looks at; none means every node."""
     domains: ClassVar[tuple[str, ...]] = ("",)
-    """Operator domains it looks at; the standard one is empty."""
+    """Operator domains it looks at; the standard one is empty. None at all means every domain."""
     safety: ClassVar[Safety] = Safety.EXACT
     examples: ClassVar[tuple[Example, ...]] = ()
     after: ClassVar[tuple[str, ...]] = ()

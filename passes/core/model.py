@@ -54,6 +54,10 @@ class Model:
             return self.opset
         return next((o.version for o in self.proto.opset_import if o.domain == domain), None)
 
+    def has_function(self, domain: str, name: str) -> bool:
+        """Whether the file brings a body for the operator: a local function."""
+        return any(f.domain == domain and f.name == name for f in self.proto.functions)
+
     def graphs(self) -> Iterator[Graph]:
         """The main graph, then every subgraph, outer before inner."""
         waiting = [self.main]

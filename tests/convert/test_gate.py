@@ -1,0 +1,105 @@
+"""The CI gate: one table, one exit code, JUnit and annotations."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+from support import parse
+
+from trtconv.cli import main
+
+RELU = """<ir_version: 8, opset_import: ["": 17]> g (float[N,4] x) => (float[N,4] y) { y = Relu(x) }"""
+WEIGHTED = """<ir_version: 8, opset_import: ["": 17]>
+    g (float[N,4] x) => (float[N,4] y) <float[4] w = {1,2,3,4}> { y = Mul(x, w) }"""
+UNKNOWN = """<ir_version: 8, opset_import: ["": 17, "my.ops": 1]>
+    g (float[N,4] x) => (float[N,4] y) { [custom] y = my.ops.Mystery(x) }"""
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    for name, text in (("relu", RELU), ("weighted", WEIGHTED), ("unknown", UNKNOWN)):
+        Path(f"{name}.onnx").write_bytes(parse(text).SerializeToString())
+    return tmp_path
+
+
+def declare(*models: str) -> None:
+    entries = [f'[[models]]\npath = "{m}.onnx"\nshapes = "x:1-2-4x4"\n' for m in models]
+    Path("trtconv.toml").write_text('runtimes = ["onnxruntime"]\n' + "\n".join(entries))
+
+
+def test_everything_passes(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    declare("relu", "weighted")
+    before = sorted(workspace.rglob("*"))
+    assert main(["gate", "--junit", "gate.xml"]) == 0
+    shown = capsys.readouterr().out
+    assert "relu.onnx" in shown
+    assert "exit code 0" in shown
+    assert sorted(workspace.rglob("*")) == sorted([*before, workspace / "gate.xml"])
+    suites = ElementTree.parse("gate.xml").getroot()
+    assert suites.get("tests") == "8"
+    assert suites.get("failures") == suites.get("errors") == suites.get("skipped") == "0"
+
+
+def test_worst_exit_code_and_annotations(
+    workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    declare("relu", "unknown")
+    assert main(["gate", "--steps", "lint,fix", "--junit", "gate.xml"]) == 1
+    shown = capsys.readouterr().out
+    assert "::error file=" in shown
+    assert "custom" in shown
+    assert ElementTree.parse("gate.xml").getroot().get("failures") == "1"
+
+
+def test_a_reference_that_differs_fails(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = parse(WEIGHTED)
+    other.graph.initializer[0].CopyFrom(numpy_helper.from_array(np.array([1, 2, 3, 5], np.float32), "w"))
+    onnx.save(other, "other.onnx")
+    Path("trtconv.toml").write_text(
+        'runtimes = ["onnxruntime"]\n'
+        '[[models]]\npath = "weighted.onnx"\nreference = "other.onnx"\nshapes = "x:1-2-4x4"\n'
+    )
+    assert main(["gate", "--json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    steps = {s["name"]: s["status"] for s in document["results"][0]["steps"]}
+    assert steps == {"lint": "passed", "fix": "passed", "verify": "failed", "build": "passed"}
+
+
+def test_missing_gpu_is_never_a_silent_pass(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import trtconv
+
+    if trtconv.doctor().gpus:
+        pytest.skip("this machine has a GPU, so that verify runs the engine")
+    assert main(["gate", "relu.onnx", "--steps", "verify"]) == 3
+    assert "NOT RUN" in capsys.readouterr().out
+
+
+def test_time_limit(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    declare("relu")
+    text = Path("trtconv.toml").read_text()
+    Path("trtconv.toml").write_text("time_limit = 0.01\n" + text)
+    assert main(["gate", "--steps", "lint"]) == 4
+    assert "did not end within 0.01 s" in capsys.readouterr().out
+
+
+def test_unreadable_model_does_not_hide_the_others(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("relu.onnx").write_bytes(b"")
+    declare("relu", "weighted")
+    assert main(["gate", "--json"]) == 2
+    document = json.loads(capsys.readouterr().out)
+    codes = [r["exit_code"] for r in document["results"]]
+    assert codes == [2, 0]
+
+
+def test_unknown_step(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["gate", "relu.onnx", "--steps", "lint,deploy"]) == 2
+    assert "there is no step 'deploy'" in capsys.readouterr().err
