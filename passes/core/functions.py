@@ -20,6 +20,7 @@ class Schema(Protocol):
     """The part of `onnx.defs.OpSchema` about functions, which its type stub leaves out."""
 
     attributes: Mapping[str, Any]
+    outputs: Sequence[Any]
     has_function: bool
     has_context_dependent_function: bool
     function_opset_versions: Sequence[int]
