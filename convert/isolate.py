@@ -118,11 +118,11 @@ class _Child:
 
     def _check(self, limits: Limits) -> None:
         if limits.seconds is not None and time.monotonic() - self.started > limits.seconds:
-            raise self._failure(f"did not end within {limits.seconds:g} s", "give it more time")
+            raise self._failure(f"did not end within {limits.seconds:g} s", "give it more time: --time-limit")
         used = resident_bytes(self.process.pid) if limits.memory is not None else 0
         if limits.memory is not None and used > limits.memory:
-            size = f"{used / 2**30:.1f} GiB, over the limit of {limits.memory / 2**30:.1f} GiB"
-            raise self._failure(f"used {size}", "give it more memory")
+            how = f"used {used / 2**20:,.0f} MiB, over the limit of {limits.memory / 2**20:,.0f} MiB"
+            raise self._failure(how, "give it more memory: --memory-limit")
 
     def _death(self) -> NativeFailure:
         code = self.process.wait()
@@ -132,7 +132,7 @@ class _Child:
         return self._failure(how, "native code died; `trtconv fix` may rewrite what it died of, else report it")
 
     def _failure(self, how: str, do: str) -> NativeFailure:
-        at = f" at {self.doing}" if self.doing else ""
+        at = f"; last seen at {self.doing}" if self.doing else ""
         size = os.fstat(self.printed.fileno()).st_size
         printed = os.pread(self.printed.fileno(), LAST_BYTES, max(0, size - LAST_BYTES)).decode("utf-8", "replace")
         lines = [line.strip() for line in printed.splitlines() if line.strip()]

@@ -68,7 +68,9 @@ def test_a_node_in_a_local_function_is_named_with_the_calls_around_it():
 
 
 def test_a_crash_of_the_parser_names_the_node_it_was_at():
-    with pytest.raises(NativeFailure, match=r"parsing model.onnx with TensorRT-RTX crashed \(SIGSEGV\) at .*\(Scan\)"):
+    with pytest.raises(
+        NativeFailure, match=r"parsing model.onnx with TensorRT-RTX crashed \(SIGSEGV\); .* node .*\(Scan\)"
+    ):
         parse_with("tensorrt-rtx", parse(CRASHING))
 
 
@@ -108,7 +110,7 @@ def test_an_unreadable_file_is_said_before_a_child_starts(tmp_path):
         ('only this and " "that', "only this and that"),
         ("plain words", "plain words"),
         (
-            "[a.cpp::f::48] Error Code 2: Internal Error (Assertion !x.empty() failed. No runner. In f at /_src/a.cpp:7)",
+            "[a.cpp::f::48] Error Code 2: Internal Error (Assertion !x failed. No runner. In f at /_src/a.cpp:7)",
             "No runner",
         ),
         ("ModelImporter.cpp:1071: Make sure.", "Make sure."),
