@@ -30,7 +30,7 @@ class TrailingEmptyInputs(Pass):
         Example(
             target="tensorrt-8.4",
             before="""<ir_version: 8, opset_import: ["": 13]>
-                g (float[N,3] x) => (float[N,4] y) <int64[4] p = {0, 0, 0, 1}> { y = Pad(x, p, ) }""",
+                g (float[N,3] x) => (float[N,4] y) <int64[4] p = {0, 0, 0, 1}> { y = Pad(x, p, "") }""",
             after="""<ir_version: 8, opset_import: ["": 13]>
                 g (float[N,3] x) => (float[N,4] y) <int64[4] p = {0, 0, 0, 1}> { y = Pad(x, p) }""",
         ),
@@ -38,7 +38,7 @@ class TrailingEmptyInputs(Pass):
             target="tensorrt-8.5",
             title="read properly since 8.5",
             before="""<ir_version: 8, opset_import: ["": 13]>
-                g (float[N,3] x) => (float[N,4] y) <int64[4] p = {0, 0, 0, 1}> { y = Pad(x, p, ) }""",
+                g (float[N,3] x) => (float[N,4] y) <int64[4] p = {0, 0, 0, 1}> { y = Pad(x, p, "") }""",
         ),
         Example(
             target="tensorrt-8.4",
