@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import singledispatch
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich import box
 from rich.console import Console
@@ -31,15 +31,27 @@ T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
 
 STYLE = {"refused": "bold red", "silent": "bold magenta", "slow": "yellow", "note": "cyan"}
-NAMES_SHOWN = 3
+NAMES_SHOWN = 2
 NAME_WIDTH = 48
 
 
+class _Plain(Console):
+    """Leaves no blanks at the ends of lines: they are noise in a log."""
+
+    def print(self, *objects: object, **options: Any) -> None:
+        with self.capture() as captured:
+            super().print(*objects, **options)
+        for line in captured.get().splitlines():
+            self.file.write(line.rstrip() + "\n")
+
+
 def console(stderr: bool = False) -> Console:
-    """A console that keeps its lines whole where they are not read in a terminal, and honours NO_COLOR."""
+    """A console with lines of 120 characters where they are not read in a terminal; honours NO_COLOR."""
     stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() or "COLUMNS" in os.environ else 120
-    return Console(stderr=stderr, width=width, highlight=False, emoji=False, markup=False)
+    if stream.isatty():
+        return Console(stderr=stderr, highlight=False, emoji=False, markup=False)
+    width = int(os.environ.get("COLUMNS", 120))
+    return _Plain(stderr=stderr, width=width, highlight=False, emoji=False, markup=False)
 
 
 def shorten(name: str, width: int = NAME_WIDTH) -> str:
@@ -83,8 +95,10 @@ def _fix(result: Fix, model: str) -> None:
     counts = f"{result.nodes_before} nodes, {result.nodes_after} after, for {result.title}"
     out.print(Text.assemble((model, "bold"), f": {counts}"))
     grid = _grid()
-    for (name, why), edits in _grouped(result.edits, lambda e: (e.pass_name, e.why)).items():
-        grid.add_row(Text("fixed", "green"), f"{len(edits)} x", name, _what(why, [e.node for e in edits]))
+    for name, edits in _grouped(result.edits, lambda e: e.pass_name).items():
+        more = len({e.why for e in edits}) - 1
+        why = edits[0].why + (f" (and {more} more reason{'s' * (more > 1)}; --diff shows each edit)" if more else "")
+        grid.add_row(Text("fixed", "green"), f"{len(edits)} x", name, why)
     if result.edits:
         out.print(grid)
     _findings(out, result.remaining)
@@ -171,7 +185,7 @@ def _findings(out: Console, findings: Iterable[Finding]) -> None:
         findings, lambda f: (f.effect, f.pass_name, f.why, f.refusal)
     ).items():
         text = f"{why}; not mended: {refusal}" if refusal else why
-        what = _what(text, [f"{f.node} ({f.source})" if f.source else f.node for f in group])
+        what = _what(text, [f.node for f in group], [f.source for f in group if f.source])
         grid.add_row(Text(effect, STYLE.get(effect, "")), f"{len(group)} x", name, what)
     if grid.row_count:
         out.print(grid)
@@ -198,11 +212,12 @@ def _grid() -> Table:
     return grid
 
 
-def _what(why: str, nodes: list[str]) -> Text:
-    """The reason, and below it the first nodes."""
+def _what(why: str, nodes: list[str], sources: list[str]) -> Text:
+    """The reason; below it the first nodes, and the lines of Python that made them."""
     names = ", ".join(shorten(n) for n in nodes[:NAMES_SHOWN])
     more = f" and {len(nodes) - NAMES_SHOWN} more" if len(nodes) > NAMES_SHOWN else ""
-    return Text.assemble(why, "\n", (f"{names}{more}", "dim"))
+    made = "\nfrom " + ", ".join(list(dict.fromkeys(sources))[:NAMES_SHOWN]) if sources else ""
+    return Text.assemble(why, "\n", (f"{names}{more}{made}", "dim"))
 
 
 def _grouped(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
