@@ -16,6 +16,7 @@ from support import parse
 import trtconv
 from trtconv.errors import BadInput, NativeFailure, Unavailable
 from trtconv.runtimes.gpus import find_gpus
+from trtconv.runtimes.products import Product
 
 HEAD = '<ir_version: 8, opset_import: ["" : 17]>'
 DYNAMIC = f"{HEAD} g (float[N,4] x) => (float[N,4] y) {{ [act] y = Relu(x) }}"
@@ -190,6 +191,23 @@ def test_a_version_that_is_not_there(model, options, says):
     with pytest.raises(Unavailable, match=says) as caught:
         trtconv.build(model(STATIC), **options)
     assert caught.value.exit_code == 3
+
+
+def test_what_to_install_for_a_product_that_is_missing():
+    missing = Product(
+        "tensorrt-rtx", "TensorRT-RTX", "no_such_module", ("no-such-distribution",), "rtx", needs_gpu=False
+    )
+    with pytest.raises(Unavailable, match="TensorRT-RTX is not installed") as caught:
+        missing.require()
+    assert caught.value.do == "pip install 'trtconv[rtx]'"
+
+
+@pytest.mark.skipif(bool(find_gpus()), reason="this machine has a GPU")
+def test_a_product_that_needs_a_gpu_says_so():
+    installed = Product("tensorrt", "TensorRT", "numpy", ("numpy",), "tensorrt")
+    with pytest.raises(Unavailable, match="TensorRT needs an NVIDIA GPU") as caught:
+        installed.require()
+    assert "--target tensorrt-rtx" in caught.value.do
 
 
 @pytest.mark.skipif(bool(find_gpus()), reason="this machine has a GPU")

@@ -72,7 +72,7 @@ print("third", file=sys.stderr)
 report("node Resize_3")
 os.abort()
 """
-    with pytest.raises(NativeFailure, match="crashed .*; last seen at node Resize_3") as caught:
+    with pytest.raises(NativeFailure, match=r"crashed .*; last seen at node Resize_3") as caught:
         isolated(exec, program, what=WHAT, on_report=heard.append)
     assert heard == ["node Resize_3"]
     assert caught.value.where == "its last words: first / second / third"
@@ -86,6 +86,15 @@ def test_a_child_that_hangs_is_ended():
 def test_a_child_that_takes_too_much_memory_is_ended():
     with pytest.raises(NativeFailure, match=r"MiB, over the limit of 200 MiB"):
         isolated(exec, "x = []\nwhile True: x.append(b'x' * 2**24)", what=WHAT, limits=Limits(memory=200 * 2**20))
+
+
+def test_what_its_own_children_take_counts_too():
+    program = """
+from trtconv.isolate import isolated
+isolated(exec, "x = []\\nwhile True: x.append(b'x' * 2**24)", what="growing")
+"""
+    with pytest.raises(NativeFailure, match=r"MiB, over the limit of 200 MiB"):
+        isolated(exec, program, what=WHAT, limits=Limits(memory=200 * 2**20, seconds=60))
 
 
 def test_limits_that_are_kept_change_nothing():
