@@ -68,7 +68,8 @@ def source_of(node: Node) -> str:
         return ""
     trace = next((p.value for p in node.proto.metadata_props if p.key == "pkg.torch.onnx.stack_trace"), "")
     frames = re.findall(r'File "([^"]+)", line (\d+)', trace)
-    return f"{frames[-1][0]}:{frames[-1][1]}" if frames else ""
+    own = [frame for frame in frames if "site-packages" not in frame[0]]
+    return ":".join((own or frames)[-1]) if frames else ""
 
 
 def refusal_at(one: Pass, node: Node, graph: Graph, target: Target) -> str:

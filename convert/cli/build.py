@@ -69,10 +69,17 @@ def command(
     output: str | None,
     target: str | None,
     capabilities: tuple[str, ...],
+    workspace: str | None,
+    optimization_level: int | None,
+    version_compatible: bool,
+    hardware_compatible: str | None,
+    strip_plan: bool,
+    refit: bool,
+    timing_cache: str | None,
+    tf32: bool,
     time_limit: float | None,
     memory_limit: str | None,
     as_json: bool,
-    **options: str | int | bool | None,
 ) -> int:
     """Build an engine from MODEL, with a min/opt/max profile for every dynamic input.
 
@@ -99,8 +106,15 @@ def command(
                 compute_capabilities=capabilities or one.compute_capabilities,
                 time_limit=time_limit or one.time_limit,
                 memory_limit=memory_limit or one.memory_limit,
+                workspace=workspace,
+                optimization_level=optimization_level,
+                version_compatible=version_compatible,
+                hardware_compatible=hardware_compatible,
+                strip_plan=strip_plan,
+                refit=refit,
+                timing_cache=timing_cache,
+                tf32=tf32,
                 on_progress=say,
-                **options,
             )
         results.append((str(one.path), result))
     return finish("build", results, as_json)
