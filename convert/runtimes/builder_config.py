@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trtconv.errors import BadInput
-from trtconv.runtimes.network import NetworkTensor
+from trtconv.runtimes.network import NetworkTensor, is_rtx
 from trtconv.runtimes.progress import progress_monitor
 from trtconv.shapes import POINTS, ShapeProfile
 
@@ -66,7 +66,7 @@ def _create_config(trt: Any, flags: Flags) -> Any:
     if flags.hardware_compatible:
         level = HARDWARE_LEVELS[flags.hardware_compatible]
         options["hardware_compatibility_level"] = getattr(trt.HardwareCompatibilityLevel, level)
-    if hasattr(trt, "ComputeCapability"):
+    if is_rtx():
         from polygraphy.backend.tensorrt_rtx import CreateConfigRTX
 
         return CreateConfigRTX(compute_capabilities=_capabilities(trt, flags.compute_capabilities), **options)

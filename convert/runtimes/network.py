@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import sys
 from dataclasses import dataclass
@@ -95,13 +96,16 @@ def parse(path: str) -> tuple[str, tuple[ParserError, ...], tuple[NetworkTensor,
     return trt.__version__, parsed.errors, parsed.tensors if parsed.accepted else ()
 
 
-def runtime() -> Any:
-    """The module `tensorrt` or `tensorrt_rtx`, whichever Polygraphy is set to by the environment."""
-    import importlib
-
+def is_rtx() -> bool:
+    """Whether Polygraphy is set to TensorRT-RTX by the environment."""
     from polygraphy import config
 
-    return importlib.import_module("tensorrt_rtx" if config.USE_TENSORRT_RTX else "tensorrt")
+    return bool(config.USE_TENSORRT_RTX)
+
+
+def runtime() -> Any:
+    """The module `tensorrt` or `tensorrt_rtx`, whichever Polygraphy is set to."""
+    return importlib.import_module("tensorrt_rtx" if is_rtx() else "tensorrt")
 
 
 def parse_network(trt: Any, path: str) -> Network:
@@ -115,6 +119,9 @@ def parse_network(trt: Any, path: str) -> Network:
         flags |= 1 << int(flag) if flag is not None else 0
     network = builder.create_network(flags)
     parser = trt.OnnxParser(network, log)
+    native = getattr(getattr(trt, "OnnxParserFlag", None), "NATIVE_INSTANCENORM", None)
+    if native is not None:  # the default from TensorRT 10; version and hardware compatible engines need it
+        parser.set_flag(native)
     accepted = parser.parse_from_file(path)
     return Network(builder, network, parser, log, accepted)
 
