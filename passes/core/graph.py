@@ -147,6 +147,8 @@ class Graph:
         self._nodes: list[Node] = []
         self._producer: dict[str, Node] = {}
         self._consumers: dict[str, dict[Node, None]] = {}
+        self._reads: dict[Node, list[str]] = {}
+        """What nodes with subgraphs were indexed by: a subgraph may change by itself."""
         self._pending: dict[Node, list[Node]] = {}
         self._names: set[str] = set()
         self._by_op: dict[str, dict[Node, None]] = {}
@@ -297,7 +299,10 @@ class Graph:
         for tensor in node.outputs:
             if tensor:
                 self._producer[tensor] = node
-        for tensor in reads(node):
+        tensors = list(reads(node))
+        if node.subgraphs:
+            self._reads[node] = tensors
+        for tensor in tensors:
             self._consumers.setdefault(tensor, {})[node] = None
 
     def _unindex(self, node: Node) -> None:
@@ -306,7 +311,7 @@ class Graph:
         for tensor in node.outputs:
             if self._producer.get(tensor) is node:
                 del self._producer[tensor]
-        for tensor in reads(node):
+        for tensor in self._reads.pop(node, None) or reads(node):
             self._consumers.get(tensor, {}).pop(node, None)
 
     def apply(self, replacement: Replacement) -> None:
@@ -332,8 +337,14 @@ class Graph:
         self.replace_uses(node.outputs[0], node.input(0))
 
     def sweep(self) -> list[Node]:
-        """Drop nodes whose outputs nobody reads, and initializers without a reader; returns the nodes."""
-        dropped: list[Node] = []
+        """Drop nodes whose outputs nobody reads, and initializers without a reader; returns the nodes.
+
+        Subgraphs come first: what they read no more from here loses a reader.
+        """
+        dropped = [gone for node in self.nodes for inner in node.subgraphs.values() for gone in inner.sweep()]
+        for node in [n for n in self._reads if self._reads[n] != list(reads(n))]:
+            self._unindex(node)
+            self._index(node)
         for node in reversed(self.nodes):
             if not any(self._consumers.get(o) or self.is_output(o) for o in node.outputs if o):
                 self.remove(node)

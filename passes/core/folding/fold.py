@@ -28,11 +28,12 @@ MAX_SWEEPS = 4
 
 def fold(model: Model, name: str) -> list[Edit]:
     """Fold every graph of `model` in place; the edits are those of the pass called `name`."""
-    edits = [Edit(name, n[0].label, n[0].op_type, _unread(len(n)), tuple(n), ()) for n in _sweep(model)]
+    dead = model.main.sweep()
+    edits = [Edit(name, dead[0].label, dead[0].op_type, _unread(len(dead)), tuple(dead), ())] if dead else []
     for _ in range(MAX_SWEEPS):
         folders = [Folder(facts, name) for facts in all_facts(model, name)]
         edits += [edit for folder in folders for edit in folder.fold()]
-        _sweep(model)
+        model.main.sweep()
         if not any(folder.computed for folder in folders):
             break
     for folder in folders:
@@ -40,11 +41,6 @@ def fold(model: Model, name: str) -> list[Edit]:
     if edits:
         keep_facts(model, name)
     return edits
-
-
-def _sweep(model: Model) -> list[list[Node]]:
-    """Nodes that nothing reads, taken out of each graph."""
-    return [dropped for graph in list(model.graphs()) if (dropped := graph.sweep())]
 
 
 def _unread(count: int) -> str:

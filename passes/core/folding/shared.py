@@ -51,8 +51,7 @@ def all_facts(model: Model, reader: str) -> Iterator[Facts]:
 
 def keep_facts(model: Model, reader: str) -> None:
     """Say that `reader` has changed the graph: what nobody reads any more goes, and the facts hold for what is left."""
-    for graph in model.graphs():
-        graph.sweep()
+    model.main.sweep()
     walk = _LAST[model]
     walk.revision, walk.changed_by = _revision(model), READERS.index(reader)
 
