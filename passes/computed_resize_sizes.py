@@ -25,7 +25,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from trtconv.passes.core import Example, Graph, Node, Pass, Refused, Replacement, Target, Trouble, slow
-from trtconv.passes.core.resizing import Resizing, read, restated, scales_of, shape_inputs, with_sizes_known
+from trtconv.passes.core.resizing import Resizing, read, restated, scales_of, shape_inputs
 
 NEEDS_SIZES = ("align_corners",)
 """Coordinate modes that TensorRT 7 gets right with sizes only."""
@@ -106,16 +106,13 @@ def _known(node: Node, graph: Graph, target: Target) -> Resizing | None:
     _, _, sizes = shape_inputs(node, graph)
     if not sizes or graph.is_constant(sizes) or node.attr_ints("axes") is not None:
         return None
-    asked, out = read(node, graph), graph.shape(node.outputs[0])
+    asked = read(node, graph)
     mode = asked.sampling.coordinates
     if mode == "tf_crop_and_resize" or (mode in NEEDS_SIZES and target.before(8, 0)):
         return None
-    if asked.policy != "stretch" or asked.dims is None or out is None or len(out) != len(asked.dims):
+    if asked.policy != "stretch":
         return None
-    if not all(isinstance(o, int) or (o is not None and o == d) for o, d in zip(out, asked.dims, strict=True)):
-        return None
-    known = with_sizes_known(asked, out)
     try:
-        return replace(known, scales=tuple(scales_of(known)), sizes=None)
+        return replace(asked, scales=tuple(scales_of(asked)), sizes=None)
     except Refused:
         return None

@@ -62,7 +62,7 @@ class ResizeCoordinates(Pass):
 
     ops = ("Resize",)
     safety = Safety.ROUNDING
-    after = ("resize-aspect-ratio", "antialiased-resize", "resize-with-axes", "computed-resize-sizes")
+    after = ("resize-aspect-ratio", "antialiased-resize", "computed-resize-sizes")
     examples = (
         Example(
             target="tensorrt-7.2",

@@ -30,7 +30,7 @@ class ResizeWithAxes(Pass):
     """`axes` of opset 18, not read before 10.0."""
 
     ops = ("Resize",)
-    after = ("resize-aspect-ratio", "antialiased-resize")
+    after = ("resize-aspect-ratio", "antialiased-resize", "resize-coordinates", "cubic-resize", "outer-axis-resize")
     examples = (
         Example(
             target="tensorrt-8.6",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +22,7 @@ PROBES = (1, 2, 3, 5, 8, 33)
 
 @dataclass(frozen=True)
 class Resizing:
-    """What a node asks for. `scales` and `sizes` are constants of full rank, None where computed or not given."""
+    """What a node asks for. `scales` and `sizes` are of full rank, None where not known or not given."""
 
     sampling: Sampling
     given: str
@@ -58,16 +58,29 @@ def read(node: Node, graph: Graph) -> Resizing:
     values = node.attr_floats("scales") or _numbers(graph, scales)
     rank = len(dims) if dims is not None else None if values is None else len(values)
     axes = named_axes(node, rank)
+    known_sizes = _spread(None if (v := _numbers(graph, sizes)) is None else [int(s) for s in v], axes, rank, None)
+    if sizes and known_sizes is None:
+        known_sizes = _sizes_by_shape(dims, graph.shape(node.outputs[0]))
     corners = _spread(_roi_pairs(_numbers(graph, roi)), axes, rank, (0.0, 1.0))
     return Resizing(
         _sampling(node, graph),
         "sizes" if sizes else "scales",
         _spread(None if values is None else [float(F32(v)) for v in values], axes, rank, 1.0),
-        _spread(None if (v := _numbers(graph, sizes)) is None else [int(s) for s in v], axes, rank, None),
+        known_sizes,
         node.attr_string("keep_aspect_ratio_policy", "stretch"),
         dims,
         corners,
     )
+
+
+def _sizes_by_shape(dims: Sequence[Dim] | None, out: Sequence[Dim] | None) -> tuple[int | None, ...] | None:
+    """Sizes that are computed, but known from the output's shape: each a number, or the data's own dimension."""
+    if dims is None or out is None or len(dims) != len(out):
+        return None
+    pairs = list(zip(out, dims, strict=True))
+    if not all(isinstance(o, int) or (o is not None and o == d) for o, d in pairs):
+        return None
+    return tuple(o if isinstance(o, int) and o != d else None for o, d in pairs)
 
 
 def named_axes(node: Node, rank: int | None) -> list[int] | None:
@@ -280,10 +293,3 @@ def _sizes_of(r: Replacement, x: str, asked: Resizing) -> str:
         return r.constant(known, np.int64, "sizes")
     first = next(iter(found), 0)
     return shape_with(r, x, first, r.constant([found[first].out], np.int64), dims)
-
-
-def with_sizes_known(asked: Resizing, sizes: Sequence[Dim]) -> Resizing:
-    """The same with sizes that are known by other means: axes that keep their dimension are left out."""
-    dims = asked.dims or ()
-    kept = tuple(None if s == d else s if isinstance(s, int) else None for s, d in zip(sizes, dims, strict=True))
-    return replace(asked, sizes=kept)

@@ -136,7 +136,7 @@ def _linear_taps(x: Any, size: int) -> tuple[Any, Any]:
 def _cubic_taps(x: Any, a: float) -> tuple[Any, Any]:
     low = np.floor(x)
     taps = np.stack([low + d for d in (-1, 0, 1, 2)], 1).astype(np.int64)
-    return taps, cubic(np.abs(x[:, None] - taps), a)
+    return taps, cubic(np.abs(x[:, None] - taps).astype(F32), F32(a))
 
 
 def _filtered_taps(x: Any, grid: Grid, sampling: Sampling) -> tuple[Any, Any]:
@@ -153,9 +153,9 @@ def _filtered_taps(x: Any, grid: Grid, sampling: Sampling) -> tuple[Any, Any]:
     return taps, weights / weights.sum(1, keepdims=True)
 
 
-def cubic(distance: Any, a: float) -> Any:
-    """Keys' cubic convolution kernel at absolute distances."""
-    near = ((a + 2) * distance - (a + 3)) * distance**2 + 1
+def cubic(distance: Any, a: float | np.float32) -> Any:
+    """Keys' cubic convolution kernel at absolute distances; in float32 when given such, as ONNX Runtime has it."""
+    near = ((a + 2) * distance - (a + 3)) * distance * distance + 1
     far = ((a * distance - 5 * a) * distance + 8 * a) * distance - 4 * a
     return np.where(distance <= 1, near, np.where(distance < 2, far, 0.0))
 
