@@ -78,6 +78,8 @@ class PadBeforeAveragePool(Pass):
 def _folded(node: Node, graph: Graph) -> Pooling | None:
     """The pool's windows with the pads of the Pad in front added, where that is exact."""
     pooling, pad = Pooling.of(node, graph), graph.producer(node.input(0))
+    if graph.opset < 7:  # no count_include_pad
+        return None
     if pooling is None or pooling.ceil or pooling.is_same or pad is None or pad.op_type != "Pad" or pad.domain:
         return None
     own_count = not any(pooling.pads) or node.attr_int("count_include_pad", 0)

@@ -15,7 +15,7 @@ The sum over a window is its mean, padding included, times the number of its cel
 
 ## When it refuses
 With dilations: the number of channels is unknown, or sizes are known at run time only and `auto_pad` is SAME_UPPER or
-SAME_LOWER.
+SAME_LOWER. Below opset 7, where AveragePool cannot count its padding.
 
 ## How to avoid it when exporting
 PyTorch's exporters write powers and AveragePool by themselves.
@@ -30,6 +30,7 @@ from trtconv.passes.core import (
     Graph,
     Node,
     Pass,
+    Refused,
     Replacement,
     Safety,
     Target,
@@ -92,6 +93,8 @@ class UnsupportedLpPool(Pass):
         """Root of the sum of powers."""
         pooling = Pooling.of(node, graph)
         assert pooling is not None
+        if graph.opset < 7:
+            raise Refused("AveragePool has no count_include_pad before opset 7")
         r, x, output = Replacement(graph, node), node.input(0), node.outputs[0]
         p = node.attr_int("p", 2)
         last = output if p == 1 else None

@@ -96,6 +96,8 @@ class Pooling:
         dilations = node.attr_ints("dilations") if graph.opset >= DILATIONS_SINCE[node.op_type] else None
         pads = (node.attr_ints("pads") if auto_pad == "NOTSET" else None) or [0] * (2 * rank)
         columns = (sizes, kernel, node.attr_ints("strides") or [1] * rank, dilations or [1] * rank)
+        if len(pads) != 2 * rank or any(len(column) != rank for column in columns):
+            return None
         axes = tuple(PoolAxis(*column) for column in zip(*columns, pads[:rank], pads[rank:], strict=True))
         ceil = graph.opset >= CEIL_MODE_SINCE[node.op_type] and bool(node.attr_int("ceil_mode", 0))
         return cls(axes, ceil, auto_pad)
@@ -148,8 +150,11 @@ class Pooling:
         """Counting cells (those of the tensor, not of the pads) per cell of each window, in floor mode.
 
         Shape (1, 1, *output sizes); None where every cell of every window counts. All sizes must be known.
+        Raises Refused for a window without any.
         """
         shares = [a.counted() / a.kernel for a in self.axes]
+        if any((s == 0).any() for s in shares):
+            raise Refused("a window that holds nothing but padding has no mean")
         if all((s == 1).all() for s in shares):
             return None
         table: Array = reduce(np.multiply.outer, shares)[None, None]

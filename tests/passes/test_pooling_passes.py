@@ -217,3 +217,28 @@ def windows_of(x: np.ndarray, op_type: str, kernel: list[int], strides: list[int
     taken = every[(slice(None), slice(None), *(slice(None, None, s) for s in strides))]
     axes = tuple(range(x.ndim, 2 * x.ndim))
     return taken.max(axes) if op_type == "MaxPool" else taken.mean(axes)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "refusal"),
+    [
+        ({"kernel_shape": [2, 1], "dilations": [3, 1], "pads": [1, 0, 1, 0]}, "nothing but padding"),
+        ({"kernel_shape": [2, 1], "dilations": [3, 1], "pads": [1, 0, 1, 0], "count_include_pad": 1}, ""),
+    ],
+)
+def test_windows_of_padding_only(attributes: dict[str, Any], refusal: str) -> None:
+    fixed = trtconv.fix(model_of("AveragePool", 19, ["N", 2, 2, 3], **attributes), target="tensorrt-rtx-1.7")
+    assert not fixed.crashes
+    assert bool(fixed.edits) == (not refusal)
+    assert all(refusal in finding.refusal for finding in fixed.remaining)
+
+
+def test_ceil_mode_means_nothing_before_opset_10() -> None:
+    model = model_of("MaxPool", 9, ["N", 2, 5, 5], kernel_shape=[2, 2], strides=[3, 3], pads=[1] * 4, ceil_mode=1)
+    assert not trtconv.lint(model, target="tensorrt-7.0").findings
+
+
+@pytest.mark.parametrize("attributes", [{"pads": [1, 1]}, {"strides": [1]}, {"dilations": [2]}, {"kernel_shape": [3]}])
+def test_attributes_of_the_wrong_length_are_no_crash(attributes: dict[str, Any]) -> None:
+    model = model_of("AveragePool", 19, ["N", 2, 5, 5], **({"kernel_shape": [3, 3], "ceil_mode": 1} | attributes))
+    assert not trtconv.lint(model, target="tensorrt-8.2").crashes
