@@ -153,19 +153,48 @@ def _bring_weights(model: ModelProto, path: Path, source: Path) -> ModelProto:
 
 
 def _move_weights_out(model: ModelProto, path: Path) -> ModelProto:
-    """Move large tensors into one file beside `path`, since a protobuf message may not pass 2 GiB."""
-    from onnx import TensorProto
-
+    """A model whose large tensors lie in one file beside `path`, since a protobuf message may not pass 2 GiB."""
     name = f"{path.name}.data"
+    tensors = list(model.graph.initializer)
+    out = _without_initializers(model)
     with written_whole(path.with_name(name)) as temporary, temporary.open("wb") as file:
-        for tensor in model.graph.initializer:
-            if len(tensor.raw_data) >= EXTERNAL_FROM:
-                entries = {"location": name, "offset": file.tell(), "length": file.write(tensor.raw_data)}
-                tensor.ClearField("raw_data")
-                tensor.data_location = TensorProto.EXTERNAL
-                for key, value in entries.items():
-                    tensor.external_data.add(key=key, value=str(value))
-    return model
+        for tensor in tensors:
+            if len(tensor.raw_data) < EXTERNAL_FROM:
+                out.graph.initializer.append(tensor)
+            else:
+                _refer(out.graph.initializer.add(), tensor, name, file.tell(), file.write(tensor.raw_data))
+    return out
+
+
+def _without_initializers(model: ModelProto) -> ModelProto:
+    """A copy of everything but the weights, which are too large to copy."""
+    out, graph = type(model)(), type(model.graph)()
+    for field, value in model.ListFields():
+        if field.name != "graph":
+            _set(out, field.name, value)
+    for field, value in model.graph.ListFields():
+        if field.name != "initializer":
+            _set(graph, field.name, value)
+    out.graph.MergeFrom(graph)
+    return out
+
+
+def _set(message: ModelProto | GraphProto, field: str, value: object) -> None:
+    current = getattr(message, field)
+    if hasattr(current, "extend"):
+        current.extend(value)
+    elif hasattr(current, "CopyFrom"):
+        current.CopyFrom(value)
+    else:
+        setattr(message, field, value)
+
+
+def _refer(out: TensorProto, tensor: TensorProto, location: str, offset: int, length: int) -> None:
+    """Let `out` be `tensor` with its data at `offset` of the file `location`."""
+    out.name, out.data_type, out.data_location = tensor.name, tensor.data_type, type(tensor).EXTERNAL
+    out.dims.extend(tensor.dims)
+    for key, value in {"location": location, "offset": offset, "length": length}.items():
+        out.external_data.add(key=key, value=str(value))
 
 
 @contextmanager

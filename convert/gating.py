@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trtconv.config import suppress
-from trtconv.errors import BadInput, NativeFailure, TrtconvError, Unavailable
+from trtconv.errors import BadInput, TrtconvError, Unavailable
 
 if TYPE_CHECKING:
     from trtconv.config import ModelConfig
@@ -98,8 +98,9 @@ def _step(name: str, work: Callable[..., Outcome], model: ModelConfig, target: s
         status = "passed" if code == 0 else "not run" if code == Unavailable.exit_code else "failed"
     except Unavailable as error:
         status, code, line, details = "not run", error.exit_code, error.what, error.to_json()
-    except (NativeFailure, TrtconvError) as error:
-        status, code, line, details = "error", error.exit_code, str(error), error.to_json()
+    except TrtconvError as error:
+        status = "failed" if error.exit_code == 1 else "error"
+        code, line, details = error.exit_code, str(error), error.to_json()
     return Step(name, status, round(time.monotonic() - start, 3), line, code, details)
 
 

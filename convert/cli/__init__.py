@@ -75,11 +75,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except click.ClickException as error:
-        return _usage(error, "--json" in given)
+        return _usage(error, given)
     except TrtconvError as error:
         if "--debug" in given:
             raise
-        return _fail(error, "--json" in given)
+        return _fail(error, given)
     except (KeyboardInterrupt, click.Abort):
         click.echo("cancelled", err=True)
         return CANCELLED
@@ -93,18 +93,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _bug(error)
 
 
-def _usage(error: click.ClickException, as_json: bool) -> int:
-    if as_json:
-        return _fail(TrtconvError(error.format_message()), as_json)
+def _usage(error: click.ClickException, given: Sequence[str]) -> int:
+    if "--json" in given:
+        return _fail(TrtconvError(error.format_message()), given)
     error.show()
     return 2
 
 
-def _fail(error: TrtconvError, as_json: bool) -> int:
-    if as_json:
+def _fail(error: TrtconvError, given: Sequence[str]) -> int:
+    if "--json" in given:
         from trtconv.report.json import document
 
-        click.echo(document("", [], error=error))
+        click.echo(document(next((a for a in given if a in COMMANDS), ""), [], error=error))
     else:
         click.secho("error: ", fg="red", bold=True, nl=False, err=True)
         click.echo(str(error), err=True)

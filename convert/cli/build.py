@@ -10,7 +10,6 @@ import click
 from trtconv.cli.options import (
     announce,
     finish,
-    joined,
     json_option,
     memory_limit_option,
     model_argument,
@@ -100,7 +99,7 @@ def command(
         with working(f"building {one.path.name}") as say:
             result = trtconv.build(
                 one.path,
-                shapes=joined(shapes) or one.shapes,
+                shapes=shapes or one.shapes,
                 output=Path(output) if output else None,
                 target=target or one.target or "auto",
                 compute_capabilities=capabilities or one.compute_capabilities,

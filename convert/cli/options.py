@@ -49,8 +49,3 @@ def announce(choice: Choice, as_json: bool) -> None:
     """Say where the models come from when the user named none."""
     if choice.source and not as_json:
         click.echo(f"using {choice.source}", err=True)
-
-
-def joined(shapes: Sequence[str]) -> str | None:
-    """The texts of a repeated `--shapes` as one; None where it was not given."""
-    return ",".join(shapes) if shapes else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from trtconv.cli.options import announce, finish, joined, json_option, model_argument, shapes_option, tolerance_options
+from trtconv.cli.options import announce, finish, json_option, model_argument, shapes_option, tolerance_options
 
 
 @click.command("verify")
@@ -46,7 +46,7 @@ def command(
             result = trtconv.verify(
                 one.path,
                 reference=reference or one.reference,
-                shapes=joined(shapes) or one.shapes,
+                shapes=shapes or one.shapes,
                 rtol=one.rtol if rtol is None else rtol,
                 atol=one.atol if atol is None else atol,
                 runtimes=asked or one.runtimes,
