@@ -11,7 +11,8 @@ supported currently"), as in TensorRT-RTX 1.7 (measured).
 ## Safety
 Rounding. The policy has one scale for all axes, which the rounded size does not give back: where asking by scales
 gives the same output size, scales are used; else the sampling is written out as constants (see
-`resize-coordinates`).
+`resize-coordinates`). ONNX Runtime 1.31 overlooks axes that are named from the end here; the rewrite follows the
+standard.
 
 ## When it refuses
 When height and width are not known.

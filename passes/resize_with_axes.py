@@ -23,6 +23,7 @@ from __future__ import annotations
 import numpy as np
 
 from trtconv.passes.core import Example, Graph, Node, Pass, Refused, Replacement, Target, Trouble, refused
+from trtconv.passes.core.padding import shape_of
 from trtconv.passes.core.resizing import named_axes, shape_inputs
 
 
@@ -49,10 +50,10 @@ class ResizeWithAxes(Pass):
                 { y = Resize <axes=[-2, -1], mode="linear"> (x, , , z) }""",
             after="""<ir_version: 8, opset_import: ["": 18]>
                 g (float[N,3,4,5] x) => (float[N,3,8,9] y)
-                <int64[2] z = {8, 9}, int64[4] i = {0, 1, 4, 5}> {
+                <int64[3] z = {3, 8, 9}, int64[1] i = {0}, int64[1] j = {1}> {
                     s = Shape(x)
-                    c = Concat <axis=0> (s, z)
-                    full = Gather <axis=0> (c, i)
+                    n = Slice(s, i, j, i)
+                    full = Concat <axis=0> (n, z)
                     y = Resize <mode="linear"> (x, , , full)
                 }""",
         ),
@@ -104,11 +105,13 @@ def _spread(r: Replacement, named: str, axes: list[int], rank: int, is_scales: b
     """The numbers for every axis: 1, or the data's own size, where none is given."""
     value, x = r.graph.constant(named), r.node.input(0)
     dims = r.graph.shape(x) or ()
-    if value is not None and (is_scales or all(isinstance(d, int) for d in dims)):
-        rest = [1.0] * rank if is_scales else [d for d in dims if isinstance(d, int)]
-        full = np.array(rest, value.dtype)
+    if value is not None and is_scales:
+        full = np.ones(rank, value.dtype)
         full[axes] = value
-        return r.constant(full, hint="scales" if is_scales else "sizes")
+        return r.constant(full, hint="scales")
+    if value is not None:
+        wanted = dict(zip(axes, value.tolist(), strict=True))
+        return shape_of(r, x, [wanted.get(a, d) for a, d in enumerate(dims)])
     rest_tensor = r.constant(np.ones(rank, np.float32)) if is_scales else r.shape(x)
     where = list(range(rank))
     for i, axis in enumerate(axes):

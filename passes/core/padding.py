@@ -174,13 +174,29 @@ def _block(r: Replacement, x: str, axis: int, count: int, dims: list[Dim], filli
 
 def shape_with(r: Replacement, x: str, axis: int, count: str, dims: Sequence[Dim]) -> str:
     """The shape of `x` with the dimension `axis` replaced by the one-element tensor `count`."""
-    parts, whole = [], None
-    for a, dim in enumerate(dims):
-        if a == axis:
-            parts.append(count)
-        elif isinstance(dim, int):
-            parts.append(r.constant([dim], np.int64))
-        else:
+    return _joined(r, x, [count if a == axis else d for a, d in enumerate(dims)], {count})
+
+
+def shape_of(r: Replacement, x: str, dims: Sequence[Dim]) -> str:
+    """A tensor of `dims`, with those that are no number taken from the shape of `x`."""
+    return _joined(r, x, dims, set())
+
+
+def _joined(r: Replacement, x: str, dims: Sequence[Dim], tensors: set[str]) -> str:
+    """Numbers side by side become one constant; names in `tensors` stand for themselves."""
+    parts: list[str] = []
+    numbers: list[int] = []
+    whole = ""
+    for a, dim in enumerate([*dims, None]):
+        if isinstance(dim, int):
+            numbers.append(dim)
+            continue
+        if numbers:
+            parts.append(r.constant(numbers, np.int64))
+            numbers = []
+        if isinstance(dim, str) and dim in tensors:
+            parts.append(dim)
+        elif a < len(dims):
             whole = whole or r.shape(x)
             parts.append(r.slice(whole, [a], [a + 1], [0]))
     return r.concat(parts, 0) if len(parts) > 1 else parts[0]

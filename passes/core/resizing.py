@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import TensorProto
 
+from trtconv.passes.core.padding import shape_of
 from trtconv.passes.core.rewrite import Refused, Replacement
 from trtconv.passes.core.sampling import F32, Grid, Sampling, matrix, nearest, outside
 
@@ -60,7 +61,9 @@ def read(node: Node, graph: Graph) -> Resizing:
     axes = named_axes(node, rank)
     known_sizes = _spread(None if (v := _numbers(graph, sizes)) is None else [int(s) for s in v], axes, rank, None)
     if sizes and known_sizes is None:
-        known_sizes = _sizes_by_shape(dims, graph.shape(node.outputs[0]))
+        known_sizes = _sizes_by_shape(dims, graph.shape(node.outputs[0])) or _sizes_by_parts(
+            graph, sizes, node.input(0)
+        )
     corners = _spread(_roi_pairs(_numbers(graph, roi)), axes, rank, (0.0, 1.0))
     return Resizing(
         _sampling(node, graph),
@@ -81,6 +84,37 @@ def _sizes_by_shape(dims: Sequence[Dim] | None, out: Sequence[Dim] | None) -> tu
     if not all(isinstance(o, int) or (o is not None and o == d) for o, d in pairs):
         return None
     return tuple(o if isinstance(o, int) and o != d else None for o, d in pairs)
+
+
+def _sizes_by_parts(graph: Graph, sizes: str, x: str) -> tuple[int | None, ...] | None:
+    """Sizes put together from constants and from the data's own dimensions, each at its own place."""
+    concat = graph.producer(sizes)
+    if concat is None or concat.op_type != "Concat":
+        return None
+    known: list[int | None] = []
+    for part in concat.inputs:
+        value = _numbers(graph, part)
+        if value is None:
+            kept = _own_dimensions(graph, part, x, len(known))
+            known.extend([None] * kept)
+            if not kept:
+                return None
+        else:
+            known.extend(int(v) for v in value)
+    return tuple(known) if len(known) == graph.rank(x) else None
+
+
+def _own_dimensions(graph: Graph, part: str, x: str, start: int) -> int:
+    """How many dimensions of `x` from `start` on `part` is a slice of; 0 where it is something else."""
+    cut = graph.producer(part)
+    shape = graph.producer(cut.input(0)) if cut is not None and cut.op_type == "Slice" else None
+    if cut is None or shape is None or shape.op_type != "Shape" or shape.input(0) != x or shape.attributes:
+        return 0
+    bounds = [_numbers(graph, t) for t in cut.inputs[1:]]
+    if not bounds or any(b is None or len(b) != 1 for b in bounds):
+        return 0
+    begin, end, *rest = [int(b[0]) for b in bounds if b]
+    return end - begin if begin == start and rest in ([], [0], [0, 1]) and end > begin else 0
 
 
 def named_axes(node: Node, rank: int | None) -> list[int] | None:
@@ -282,14 +316,8 @@ def scales_of(asked: Resizing) -> list[float]:
 
 def _sizes_of(r: Replacement, x: str, asked: Resizing) -> str:
     """Sizes of the output; dynamic axes that are not resized take theirs from the data."""
-    from trtconv.passes.core.padding import shape_with
-
     dims: list[Dim] = list(asked.dims or ())
     found = grids(asked)
     for axis, grid in found.items():
         dims[axis] = grid.out
-    known = [d for d in dims if isinstance(d, int)]
-    if len(known) == len(dims):
-        return r.constant(known, np.int64, "sizes")
-    first = next(iter(found), 0)
-    return shape_with(r, x, first, r.constant([found[first].out], np.int64), dims)
+    return shape_of(r, x, dims)
