@@ -38,7 +38,7 @@ REPEATED_BODIES = ("Loop", "Scan", "SequenceMap")
 WHOLE_NUMBERS: dict[int, DType] = {TensorProto.INT64: np.dtype(np.int64), TensorProto.INT32: np.dtype(np.int32)}
 
 
-def is_external(tensor: TensorProto) -> bool:
+def is_left_outside(tensor: TensorProto) -> bool:
     """Whether the data is in a file of its own, and large: it is never read."""
     return tensor.data_location == TensorProto.EXTERNAL and data_size(tensor) > EXTERNAL_LIMIT
 
@@ -110,7 +110,7 @@ class Facts:
 
     def _read(self, tensor: str) -> None:
         proto = self.graph.initializers[tensor]
-        if data_size(proto) > READ_LIMIT or proto.data_type == TensorProto.STRING or is_external(proto):
+        if data_size(proto) > READ_LIMIT or proto.data_type == TensorProto.STRING or is_left_outside(proto):
             self._unread.add(tensor)
             return
         data = self.graph.model.array(proto)
@@ -129,7 +129,7 @@ class Facts:
         if home is None or tensor in home.too_large:
             return False
         if tensor in home.graph.initializers:
-            return not is_external(home.graph.initializers[tensor])
+            return not is_left_outside(home.graph.initializers[tensor])
         if tensor in home.pending:
             return True
         return tensor in home.values and home.values[tensor].is_known

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trtconv.passes.core.folding.batch import is_pure
-from trtconv.passes.core.folding.facts import GROWTH_LIMIT, is_external
+from trtconv.passes.core.folding.facts import GROWTH_LIMIT, is_left_outside
 from trtconv.passes.core.model import data_size, type_proto
 
 if TYPE_CHECKING:
@@ -20,10 +20,16 @@ def is_foldable(node: Node, graph: Graph) -> bool:
     return bool(inputs) and is_pure(node) and all(graph.constant_proto(t) is not None for t in inputs)
 
 
+def reads_outside_data(tensor: str, graph: Graph) -> bool:
+    """Whether `tensor` is a weight in an external file, which is never loaded."""
+    proto = graph.constant_proto(tensor)
+    return proto is not None and is_left_outside(proto)
+
+
 def reason_to_leave(node: Node, graph: Graph) -> str:
     """Why folding does not take a node that reads constants only."""
     protos = [p for t in node.inputs if t and (p := graph.constant_proto(t)) is not None]
-    if any(is_external(p) for p in protos):
+    if any(reads_outside_data(t, graph) for t in node.inputs if t):
         return "it reads weights from an external file, which are never loaded"
     growth = sum(_bytes(graph, t) for t in node.outputs) - sum(map(data_size, protos))
     if growth > GROWTH_LIMIT:
