@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/bash
 
-.PHONY: help demo test test-slow check format types docs bench wheel clean build/dev
+.PHONY: help demo train-demo test test-slow check format types docs bench wheel clean build/dev
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -14,6 +14,9 @@ help: ## list the targets
 
 demo: .venv/installed ## real PyTorch exports, from ONNX to TensorRT engines, without a GPU
 	$(BIN)/python fixtures/demo.py
+
+train-demo: .venv/installed ## train a classifier and a segmenter on drawn shapes (minutes)
+	$(BIN)/python fixtures/train_demo.py
 
 test: .venv/installed ## the tests, without the slow ones
 	$(BIN)/pytest -q -n 2

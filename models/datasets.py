@@ -6,17 +6,18 @@ killed, or that uses more worker processes, sees the same pictures.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
-from torch.utils.data import DataLoader, Dataset, Sampler, Subset
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
-from trtconv.errors import BadInput
+from trtconv.errors import BadInput, TrtconvError
 from trtconv.models import policies, transforms
 from trtconv.models.card import Preprocessing
 from trtconv.models.labels import LabelMap
@@ -179,6 +180,67 @@ class Measuring(Dataset[Sample]):
         return Sample(pixels, numbers)
 
 
-def measuring_batches(samples: Measuring | Subset[Sample], batch: int, workers: int = 0) -> DataLoader[list[Sample]]:
+class _Told(Dataset[object]):
+    """Samples, or the error in place of one: raised in a worker process it would arrive as a traceback."""
+
+    def __init__(self, samples: Dataset[object]) -> None:
+        self.samples = samples
+
+    def __len__(self) -> int:
+        return len(self.samples)  # type: ignore[arg-type]
+
+    def __getitem__(self, key: object) -> object:
+        try:
+            return self.samples[key]
+        except TrtconvError as error:
+            return error
+
+
+class _Collated:
+    """Joins samples into a batch, unless one of them is an error: then that is the batch."""
+
+    def __init__(self, join: Callable[[list[object]], object]) -> None:
+        self.join = join
+
+    def __call__(self, samples: list[object]) -> object:
+        return next((s for s in samples if isinstance(s, TrtconvError)), None) or self.join(samples)
+
+
+Batch = TypeVar("Batch")
+
+
+def checked(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """The batches of a loader made here.
+
+    Raises:
+        BadInput: A file of the data set cannot be used.
+    """
+    for batch in batches:
+        if isinstance(batch, TrtconvError):
+            raise batch
+        yield batch
+
+
+def training_batches(
+    samples: Training, order: Schedule, workers: int, pinned: bool
+) -> DataLoader[tuple[torch.Tensor, torch.Tensor]]:
+    """Batches of (N, 3, H, W) and their targets, in that order."""
+    return DataLoader(
+        _Told(samples),  # type: ignore[arg-type]
+        batch_sampler=order,
+        num_workers=workers,
+        collate_fn=_Collated(default_collate),
+        pin_memory=pinned,
+    )
+
+
+def measuring_batches(
+    samples: Dataset[Sample] | Sequence[Sample], batch: int, workers: int = 0
+) -> DataLoader[list[Sample]]:
     """The samples in order, as lists of up to `batch`."""
-    return DataLoader(samples, batch_size=batch, num_workers=workers, collate_fn=list)  # type: ignore[arg-type]
+    return DataLoader(
+        _Told(samples),  # type: ignore[arg-type]
+        batch_size=batch,
+        num_workers=workers,
+        collate_fn=_Collated(list),
+    )

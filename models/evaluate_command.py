@@ -63,11 +63,14 @@ def evaluate(models: tuple[Path, ...], scales: str, flip: bool, as_json: bool, p
 
 
 def _evaluate_all(models: Sequence[Path], test_time: TestTime, asked: dict[str, Any]) -> list[Evaluation]:
+    from trtconv.models.datasets import checked
     from trtconv.models.evaluation import evaluate
 
     results = []
     for path, runner in runners(models, asked["card"], asked["device"]):
-        results.append(evaluate(runner, _batches(runner, asked), model=str(path), test_time=test_time))
+        with runner:
+            batches = checked(_batches(runner, asked))
+            results.append(evaluate(runner, batches, model=str(path), test_time=test_time))
     return results
 
 

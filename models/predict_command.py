@@ -39,11 +39,12 @@ def predict(
     from trtconv.models.evaluate_command import runners
 
     ((_, runner),) = runners([model], card, device)
-    found = prediction.predict(runner, paths, out, top=top, opacity=opacity, masks=masks)
-    if as_json:
-        from trtconv.report.json import plain
+    with runner:
+        found = prediction.predict(runner, paths, out, top=top, opacity=opacity, masks=masks)
+        if as_json:
+            from trtconv.report.json import plain
 
-        click.echo(plain("models predict", {"predictions": [one.to_json() for one in found]}))
-        return
-    for one in found:
-        click.echo(str(one))
+            click.echo(plain("models predict", {"predictions": [one.to_json() for one in found]}))
+            return
+        for one in found:
+            click.echo(str(one))

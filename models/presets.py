@@ -77,6 +77,7 @@ DEEPLAB_VOC = Recipe(
     size=(513, 513),
     crop="scaled",
     scale=(0.5, 2.0),
+    colour="RGB",
     mean=(0.485, 0.456, 0.406),
     std=(0.229, 0.224, 0.225),
 )

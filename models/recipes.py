@@ -72,6 +72,7 @@ class Recipe:
     policy: Literal["none", "autoaugment", "randaugment"] = _choice(
         "none", "none, autoaugment or randaugment (classification)."
     )
+    colour: Literal["keep", "RGB", "BGR"] = _choice("keep", "Order of the channels; keep: the network's.")
     mean: tuple[float, float, float] | tuple[()] = _choice((), "Mean of the channels; empty: the network's.")
     std: tuple[float, float, float] | tuple[()] = _choice(
         (), "Standard deviation of the channels; empty: the network's."

@@ -17,6 +17,7 @@ from trtconv.models.card import Card
 
 if TYPE_CHECKING:
     import torch
+    from typing_extensions import Self
 
 Array = npt.NDArray[np.generic]
 
@@ -37,6 +38,15 @@ class Runner(ABC):
         self, card: Card, *, least: int = 1, most: int | None = None, size: tuple[int, int] | None = None
     ) -> None:
         self.card, self.least, self.most, self.size = card, least, most, size
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:  # noqa: B027  most runtimes have nothing to give back
+        """Give back what the runtime holds."""
 
     @abstractmethod
     def _run(self, pixels: npt.NDArray[np.float32]) -> Array:
@@ -126,7 +136,10 @@ class EngineRunner(Runner):
                 where=str(path),
                 do="build it with the TensorRT version, and for the GPU, of this machine",
             ) from error
-        self.input = engine.get_tensor_name(0)
+        names = [engine.get_tensor_name(i) for i in range(engine.num_io_tensors)]
+        self.input = next(name for name in names if engine.get_tensor_mode(name).name == "INPUT")
+        half = engine.get_tensor_dtype(self.input).name == "HALF"
+        self.dtype = np.float16 if half else np.float32
         low, _, high = engine.get_tensor_profile_shape(self.input, 0)
         size = (low[2], low[3]) if tuple(low[2:]) == tuple(high[2:]) else None
         super().__init__(card, least=low[0], most=high[0], size=size)
@@ -134,8 +147,12 @@ class EngineRunner(Runner):
         self.runner.activate()
 
     def _run(self, pixels: npt.NDArray[np.float32]) -> Array:
-        outputs = self.runner.infer({self.input: np.ascontiguousarray(pixels)})
+        outputs = self.runner.infer({self.input: np.ascontiguousarray(pixels, self.dtype)})
         return np.array(next(iter(outputs.values())))
+
+    def close(self) -> None:
+        """Free the execution context."""
+        self.runner.deactivate()
 
 
 def need_gpu(path: Path) -> None:

@@ -71,7 +71,11 @@ def _recipe_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("network")
 @click.option("--data", type=PATH, required=True, help="The data set's folder.")
 @click.option("--out", type=PATH, help="Where checkpoints and logs go; a run that lies there goes on.  [runs/NETWORK]")
-@click.option("--recipe", help="Named recipe; single options below replace its choices.  [the network's own]")
+@click.option(
+    "--recipe",
+    type=click.Choice(list(presets.RECIPES)),
+    help="Named recipe; single options below replace its choices.  [the network's own]",
+)
 @click.option("--weights", type=PATH, help="Weights to start from.")
 @click.option("--teacher", type=PATH, help="Checkpoint of a network to learn from (distillation).")
 @click.option("--option", "network_options", multiple=True, metavar="NAME=VALUE", help="Option of the network.")
@@ -106,7 +110,7 @@ def _train(
     network: str, data: Path, out: Path, recipe: Recipe, options: Options, asked: dict[str, Any]
 ) -> Trained | None:
     """Train; the processes beside the first have nothing to say."""
-    from trtconv.models import progress, training
+    from trtconv.models import layouts, progress, training
     from trtconv.models.processes import started
 
     masks = registry.find(network).task == "segmentation"
@@ -114,8 +118,9 @@ def _train(
         data_split(data, split, masks, asked["label_map"], asked["classes"], asked["held_out"])
         for split in ("train", "val")
     ]
+    val = layouts.in_classes_of(splits[1], splits[0].classes)
     run: Run = training.Run(
-        network, splits[0], splits[1], recipe, out, options, asked["weights"], asked["teacher"], asked["workers"]
+        network, splits[0], val, recipe, out, options, asked["weights"], asked["teacher"], asked["workers"]
     )
     with started(asked["device"]) as processes, progress.bar(processes.first) as reporter:
         trained = training.train(run, processes, reporter)

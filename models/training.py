@@ -19,7 +19,14 @@ from torch.utils.data import DataLoader, Subset
 from trtconv.errors import BadInput, TrtconvError
 from trtconv.models import checkpoint, history, optimizers, registry, schedules
 from trtconv.models.card import Card, Options
-from trtconv.models.datasets import Measuring, Schedule, Training, measuring_batches
+from trtconv.models.datasets import (
+    Measuring,
+    Schedule,
+    Training,
+    checked,
+    measuring_batches,
+    training_batches,
+)
 from trtconv.models.evaluation import Meter, TestTime, measure
 from trtconv.models.layouts import Listing
 from trtconv.models.learner import Learner
@@ -57,15 +64,26 @@ class Run:
     workers: int = 0
 
     def card(self) -> Card:
-        """The card of the network: its classes, and the preprocessing it will be used with."""
-        card = registry.find(self.network).card(self.train.classes, **self.options)
+        """The card of the network: its classes, and the preprocessing it will be used with.
+
+        Raises:
+            BadInput: A size that the network cannot take.
+        """
+        network = registry.find(self.network)
+        card = network.card(self.train.classes, **self.options)
         height, width = self.recipe.eval_size or self.recipe.size
+        for size in (self.recipe.size, (height, width)):
+            if size[0] % network.stride or size[1] % network.stride:
+                raise BadInput(
+                    f"{self.network} takes multiples of {network.stride}, not {size[0]}x{size[1]}", where="--size"
+                )
         short = round(min(height, width) / self.recipe.eval_crop)
         masks = card.task == "segmentation"
         look = replace(
             card.preprocessing,
             resize=(height, width) if masks else short,
             crop=None if masks else (height, width),
+            colour=card.preprocessing.colour if self.recipe.colour == "keep" else self.recipe.colour,
             mean=self.recipe.mean or card.preprocessing.mean,
             std=self.recipe.std or card.preprocessing.std,
         )
@@ -187,7 +205,7 @@ class _Training:
 
     def go(self) -> Trained:
         pending: list[Tensor] = []
-        for pixels, target in self._batches():
+        for pixels, target in checked(self._batches()):
             torch.manual_seed(_seed(self.recipe.seed, self.at.step, self.processes.rank))
             rate = self.plan.rate(self.at.step)
             pending.append(self.learner.learn(pixels, target, rate, self.at.step))
@@ -207,12 +225,9 @@ class _Training:
             self.processes.rank,
             self.processes.world,
         )
-        return DataLoader(
-            Training(self.run.train, self.recipe, self.card.preprocessing),
-            batch_sampler=order,
-            num_workers=self.run.workers,
-            pin_memory=self.processes.device.type == "cuda",
-        )
+        samples = Training(self.run.train, self.recipe, self.card.preprocessing)
+        pinned = self.processes.device.type == "cuda"
+        return training_batches(samples, order, self.run.workers, pinned)
 
     def _log(self, pending: list[Tensor], rate: float) -> None:
         total = self.processes.sum(torch.stack(pending).double().sum())
@@ -239,7 +254,7 @@ class _Training:
         samples = Measuring(self.run.val, self.card.preprocessing)
         share = Subset(samples, range(self.processes.rank, len(samples), self.processes.world))
         runner = TorchRunner(self.learner.current(), self.card, self.processes.device)
-        measure(runner, measuring_batches(share, self.share, self.run.workers), meter, TestTime())
+        measure(runner, checked(measuring_batches(share, self.share, self.run.workers)), meter, TestTime())
         meter.set_counts(self.processes.sum(torch.from_numpy(meter.counts())).numpy())
         self.at.latest = meter.metrics()
         deciding = next(iter(self.at.latest))
