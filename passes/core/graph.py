@@ -291,6 +291,11 @@ class Graph:
         self._nodes.append(node)
         self._index(node)
 
+    def prepend(self, node: Node) -> None:
+        """Put `node`, which reads network inputs and constants only, before all others."""
+        self._nodes = [node, *self.nodes]
+        self._index(node)
+
     def _index(self, node: Node) -> None:
         self.revision += 1
         if node.name:
@@ -355,12 +360,26 @@ class Graph:
 
     def replace_uses(self, old: str, new: str) -> None:
         """Make every reader of `old` read `new`; a graph output keeps its name through an Identity."""
-        for node in list(self._consumers.get(old, ())):
+        self.redirect(self.consumers(old), old, new)
+        if self.is_output(old) and old not in self._producer:
+            self._keep_output_name(old, new)
+
+    def redirect(self, readers: Sequence[Node], old: str, new: str) -> None:
+        """Make `readers` read `new` in place of `old`."""
+        for node in readers:
             self._unindex(node)
             _rename_reads(node, old, new)
             self._index(node)
-        if self.is_output(old) and old not in self._producer:
-            self._keep_output_name(old, new)
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a computed tensor another name, for its producer and its readers; a graph output is left open."""
+        producer = self._producer[old]
+        self._unindex(producer)
+        producer.outputs = [new if o == old else o for o in producer.outputs]
+        self._index(producer)
+        if old in self.types:
+            self.types[new] = self.types.pop(old)
+        self.redirect(self.consumers(old), old, new)
 
     def _keep_output_name(self, output: str, value: str) -> None:
         """Let the producer of `value` write `output` itself where it can, else copy."""
@@ -368,12 +387,7 @@ class Graph:
         if producer is None or self.is_output(value):
             self.add_node(Node("Identity", [value], [output], self.unique(f"{output}/identity")))
             return
-        self._unindex(producer)
-        producer.outputs = [output if o == value else o for o in producer.outputs]
-        self._index(producer)
-        if value in self.types:
-            self.types[output] = self.types.pop(value)
-        self.replace_uses(value, output)
+        self.rename(value, output)
 
     def unique(self, name: str) -> str:
         """`name`, or `name_1`, `name_2`, ... where a node or a tensor already has it."""
