@@ -33,7 +33,14 @@ class ComputedPads(Pass):
     """Pads that are no constant, or not where the parser looks for them."""
 
     ops = ("Pad",)
-    after = ("pad-with-axes", "negative-pads", "zero-pads", "pad-before-convolution", "pad-before-max-pool")
+    after = (
+        "unfolded-constants",
+        "pad-with-axes",
+        "negative-pads",
+        "zero-pads",
+        "pad-before-convolution",
+        "pad-before-max-pool",
+    )
     examples = (
         Example(
             target="tensorrt-7.0",

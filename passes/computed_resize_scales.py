@@ -32,6 +32,7 @@ class ComputedResizeScales(Pass):
     """An output size that is not known when it has to be."""
 
     ops = ("Resize", "Upsample")
+    after = ("unfolded-constants",)
     examples = (
         Example(
             target="tensorrt-8.2",

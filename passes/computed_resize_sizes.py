@@ -35,7 +35,7 @@ class ComputedResizeSizes(Pass):
     """Shape arithmetic for a size that is known."""
 
     ops = ("Resize",)
-    after = ("resize-aspect-ratio", "antialiased-resize")
+    after = ("unfolded-constants", "resize-aspect-ratio", "antialiased-resize")
     examples = (
         Example(
             target="tensorrt-8.6",

@@ -31,6 +31,7 @@ class OldOpsetResize(Pass):
 
     ops = ("Resize", "Upsample")
     safety = Safety.ROUNDING
+    after = ("unfolded-constants",)
     examples = (
         Example(
             target="tensorrt-7.2",

@@ -41,6 +41,7 @@ class PadWithAxes(Pass):
     """`axes` of opset 18 that the parser does not read, or refuses."""
 
     ops = ("Pad",)
+    after = ("unfolded-constants",)
     examples = (
         Example(
             target="tensorrt-8.4",

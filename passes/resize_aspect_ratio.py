@@ -35,6 +35,7 @@ class ResizeAspectRatio(Pass):
 
     ops = ("Resize",)
     safety = Safety.ROUNDING
+    after = ("unfolded-constants",)
     examples = (
         Example(
             target="tensorrt-8.6",

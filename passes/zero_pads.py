@@ -26,6 +26,7 @@ class ZeroPads(Pass):
     """A Pad that adds nothing."""
 
     ops = ("Pad",)
+    after = ("unfolded-constants",)
     examples = (
         Example(
             target="tensorrt-10.3",
