@@ -213,7 +213,7 @@ def test_a_tie_is_seen_as_one() -> None:
 def test_what_folding_tells_of_sizes_is_used_at_once() -> None:
     model = parse("""<ir_version: 8, opset_import: ["": 13]>
         g (float[N,3,4,5] x) => (float[A,B,C,D] y) <int64[4] a = {0, 0, 1, 1}, int64[1] b = {0}, int64[1] c = {2}> {
-            p = Concat <axis=0> (a, a) h = Pad(x, p) s = Shape(x) n = Slice(s, b, c) t = Shape(h) u = Slice(t, c, e)
+            p = Concat <axis=0> (a, a) h = Pad(x, p) s = Shape(h) n = Slice(s, b, c) t = Shape(h) u = Slice(t, c, e)
             hw = Add(u, u) z = Concat <axis=0> (n, hw) y = Resize <mode="linear"> (h, , , z)
         }""")
     model.graph.initializer.append(numpy_helper.from_array(np.array([4]), "e"))
