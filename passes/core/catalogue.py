@@ -40,6 +40,10 @@ def _only_pass(module_name: str) -> Pass:
 
 
 def _in_order(found: dict[str, Pass]) -> list[str]:
+    for name, one in found.items():
+        for earlier in one.after:
+            if earlier not in found:
+                raise TypeError(f"{name} is to run after {earlier}, and there is no such pass")
     sorter = TopologicalSorter({name: sorted(found[name].after) for name in sorted(found)})
     sorter.prepare()
     order: list[str] = []
