@@ -108,7 +108,9 @@ class BatchNormAfterConv(Pass):
             r.constant((bias - mean) * factor + shift, weights.dtype, "bias"),
         ]
         r.remove(source)
-        r.nodes.append(replace(source, inputs=inputs, outputs=[node.outputs[0]]))
+        # The bias holds what Gemm's beta has done to the old one.
+        attributes = {k: a for k, a in source.attributes.items() if k != "beta"}
+        r.nodes.append(replace(source, inputs=inputs, outputs=[node.outputs[0]], attributes=attributes))
         return r
 
 
