@@ -25,6 +25,9 @@ Export with an older opset, where the exporters write such operators as their pa
 from __future__ import annotations
 
 from trtconv.passes.core import Example, Graph, Node, Pass, Replacement, Safety, Target, Trouble, functions, refused
+from trtconv.passes.core.decompositions import DECOMPOSITIONS
+
+HAS_A_PASS = frozenset(("HardSwish",))
 
 
 class MissingOperator(Pass):
@@ -64,10 +67,11 @@ class MissingOperator(Pass):
 
     def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
         """A standard operator that the parser does not register."""
-        if target.has(node.op_type) or functions.schema(node, graph) is None:
+        if target.has(node.op_type) or node.op_type in HAS_A_PASS or functions.schema(node, graph) is None:
             return None
         return refused(f"{target.title} has no importer for {node.op_type}")
 
     def rewrite(self, node: Node, graph: Graph, target: Target) -> Replacement:
-        """The function body."""
-        return functions.expand(graph, node)
+        """A decomposition of ours, else the function body."""
+        own = DECOMPOSITIONS.get(node.op_type)
+        return functions.expand(graph, node) if own is None else own(node, graph)
