@@ -177,6 +177,11 @@ class Graph:
         return [node for op_type in op_types for node in self._by_op.get(op_type, ())]
 
     @property
+    def owners(self) -> list[Node]:
+        """Nodes with subgraphs."""
+        return list(self._reads)
+
+    @property
     def opset(self) -> int:
         """Version of the standard operator set that the model imports."""
         return self.model.opset

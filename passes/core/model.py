@@ -64,8 +64,7 @@ class Model:
         while waiting:
             graph = waiting.pop(0)
             yield graph
-            for node in graph.nodes:
-                waiting.extend(node.subgraphs.values())
+            waiting.extend(inner for node in graph.owners for inner in node.subgraphs.values())
 
     def array(self, tensor: TensorProto) -> Array:
         """Data of an initializer; external data is mapped from the model's folder. Raises ExternalDataError."""

@@ -58,7 +58,7 @@ def _keys(node: Node, facts: Facts) -> list[Hashable]:
 
 def _tensor_key(tensor: str, facts: Facts) -> Hashable:
     """The tensor's name, or for a small constant its contents."""
-    value = facts.value(tensor) if tensor else None
-    if value is None or not value.is_known or value.data.nbytes > CONSTANT_LIMIT:
+    if not tensor or facts.bytes(tensor) > CONSTANT_LIMIT or not facts.is_constant(tensor):
         return tensor
-    return (value.dtype, value.data.shape, value.data.tobytes())
+    value = facts.value(tensor)
+    return tensor if value is None or not value.is_known else (value.dtype, value.data.shape, value.data.tobytes())
