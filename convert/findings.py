@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
     from trtconv.passes.core import Graph, Node, Pass, Target, Trouble
+
+
+class Place(TypedDict):
+    """Where a node is: its tensors, and what the export recorded of the code that made it."""
+
+    tensors: tuple[str, ...]
+    source: str
+    module: str
 
 
 @dataclass(frozen=True)
@@ -16,7 +25,7 @@ class Finding:
     """Trouble at one node.
 
     `refusal` is why no pass could mend it, empty where nothing was tried; `source` the `file:line` of the user's
-    Python that made the node, where the export recorded it.
+    Python that made the node and `module` the path of its nn.Module, where the export recorded them.
     """
 
     pass_name: str
@@ -27,14 +36,19 @@ class Finding:
     tensors: tuple[str, ...] = ()
     refusal: str = ""
     source: str = ""
+    module: str = ""
 
     @classmethod
     def of(cls, one: Pass, node: Node, trouble: Trouble, refusal: str = "") -> Finding:
         """The finding of pass `one` at `node`."""
+        effect = trouble.effect.value
+        return cls(one.name(), effect, node.label, node.op_type, trouble.why, refusal=refusal, **cls.place(node))
+
+    @staticmethod
+    def place(node: Node) -> Place:
+        """The fields that say where `node` is."""
         tensors = tuple(t for t in (*node.inputs, *node.outputs) if t)
-        return cls(
-            one.name(), trouble.effect.value, node.label, node.op_type, trouble.why, tensors, refusal, source_of(node)
-        )
+        return Place(tensors=tensors, source=source_of(node), module=module_of(node))
 
     @property
     def is_fatal(self) -> bool:
@@ -58,18 +72,33 @@ class Finding:
             "tensors": list(self.tensors),
             "refusal": self.refusal,
             "source": self.source,
+            "module": self.module,
             "fingerprint": self.fingerprint,
         }
 
 
 def source_of(node: Node) -> str:
     """The user's Python line that made the node, as PyTorch's dynamo exporter records it; empty where it did not."""
-    if node.proto is None:
-        return ""
-    trace = next((p.value for p in node.proto.metadata_props if p.key == "pkg.torch.onnx.stack_trace"), "")
-    frames = re.findall(r'File "([^"]+)", line (\d+)', trace)
+    frames = re.findall(r'File "([^"]+)", line (\d+)', _recorded(node, "stack_trace"))
     own = [frame for frame in frames if "site-packages" not in frame[0]]
     return ":".join((own or frames)[-1]) if frames else ""
+
+
+def module_of(node: Node) -> str:
+    """Path of the nn.Module that made the node (`features.3.conv`); empty for the model itself, or if unrecorded.
+
+    The exporter records the scopes around the node from the outside in, and the node's own name last.
+    """
+    try:
+        scopes = ast.literal_eval(_recorded(node, "name_scopes") or "[]")
+    except (SyntaxError, ValueError):
+        return ""
+    return str(scopes[-2]) if isinstance(scopes, list) and len(scopes) > 1 else ""
+
+
+def _recorded(node: Node, key: str) -> str:
+    properties = node.proto.metadata_props if node.proto is not None else ()
+    return next((p.value for p in properties if p.key == f"pkg.torch.onnx.{key}"), "")
 
 
 def refusal_at(one: Pass, node: Node, graph: Graph, target: Target) -> str:

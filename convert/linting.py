@@ -14,12 +14,14 @@ from trtconv.pipeline import troubles
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+    from trtconv.judging import Disagreement
+    from trtconv.parsing import ParserVerdict
     from trtconv.passes.core import Model, Pass, Target
 
 
 @dataclass(frozen=True)
 class Lint:
-    """What `lint` found for `target`."""
+    """What `lint` found for `target`: what the passes predict and, where it was asked, what the parser says."""
 
     target: str
     title: str
@@ -28,6 +30,9 @@ class Lint:
     crashes: tuple[str, ...] = ()
     ignored: tuple[Finding, ...] = ()
     unused_ignores: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    parser: ParserVerdict | None = None
+    disagreements: tuple[Disagreement, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -41,15 +46,23 @@ class Lint:
 
     @property
     def verdict(self) -> str:
-        """One sentence."""
-        return verdict(self.findings, self.title)
+        """One sentence that says what it applies to: the parser that was asked, or a version it is predicted for."""
+        if self.parser is None:
+            return verdict(self.findings, self.title)
+        word = "parses" if self.parser.accepted else "does not parse"
+        return f"{word} for {self.title}, as {self.parser.version} says; predicted: {counts(self.findings)}"
 
     def to_json(self) -> dict[str, object]:
-        """`{"target", "ok", "nodes", "findings": [...]}`."""
+        """`{"target", "ok", "nodes", "verdict", "basis", "parser", "disagreements", "findings", ...}`."""
         return {
             "target": self.target,
             "ok": self.ok,
             "nodes": self.nodes,
+            "verdict": self.verdict,
+            "basis": "parser" if self.parser else "predicted",
+            "parser": self.parser.to_json() if self.parser else None,
+            "disagreements": [d.to_json() for d in self.disagreements],
+            "notes": list(self.notes),
             "findings": [f.to_json() for f in self.findings],
             "ignored": [f.to_json() for f in self.ignored],
             "unused_ignores": list(self.unused_ignores),
@@ -58,27 +71,64 @@ class Lint:
 
 
 def verdict(findings: tuple[Finding, ...], title: str) -> str:
+    """What is predicted for the target: how many findings of each effect stand."""
+    return f"{title}, predicted: {counts(findings)}"
+
+
+def counts(findings: tuple[Finding, ...]) -> str:
     """How many findings of each effect stand."""
     count = Counter(f.effect for f in findings)
     if not count:
-        return f"nothing known against it for {title}"
+        return "nothing known against it"
     words = {"refused": "refused", "silent": "silently wrong", "slow": "slow", "note": "to note"}
     return ", ".join(f"{count[effect]} {text}" for effect, text in words.items() if count[effect])
 
 
-def lint(source: str | os.PathLike[str] | ModelProto, *, target: str = "auto") -> Lint:
+def lint(source: str | os.PathLike[str] | ModelProto, *, target: str = "auto", parser: bool | None = None) -> Lint:
     """Look for trouble in a model without changing it.
 
-    `source` is a path or a ModelProto; raises BadInput for a file that cannot be read or an unknown target.
+    `source` is a path or a ModelProto. The passes read the graph alone, never the data of external weights. The
+    product's own parser is asked, too, where it is installed in the target's version (0.3 s, in a child process);
+    `parser` False leaves it out, True insists. Raises BadInput for a file that cannot be read or an unknown target,
+    Unavailable where a parser that was insisted on is missing.
     """
+    from trtconv.judging import ask, compare
     from trtconv.loading import load, resolve_target
     from trtconv.passes.core.catalogue import catalogue
 
     chosen = resolve_target(target)
     model = load(source)
     crashes: list[str] = []
-    found = find_all(model, chosen, catalogue().values(), crashes)
-    return Lint(str(chosen), chosen.title, tuple(found), count_nodes(model), tuple(crashes))
+    findings = tuple(find_all(model, chosen, catalogue().values(), crashes))
+    word, why_none = ask(source, model, chosen, parser)
+    disagreements: tuple[Disagreement, ...] = ()
+    if word is not None:
+        findings, disagreements = compare(findings, word, model)
+    return Lint(
+        str(chosen),
+        chosen.title,
+        findings,
+        count_nodes(model),
+        tuple(crashes),
+        notes=(*doubts(model, chosen), *filter(None, [why_none])),
+        parser=word,
+        disagreements=disagreements,
+    )
+
+
+def doubts(model: Model, target: Target) -> list[str]:
+    """What makes all that is said of a target less certain: a version newer than known, an undocumented opset."""
+    found = []
+    if target.is_newer_than_known:
+        known = type(target)(target.product, target.nearest).title
+        found.append(f"{target.title} is newer than what trtconv knows: these are the facts of {known}")
+    newest = target.documented_opset[1]
+    if model.opset > newest:
+        found.append(
+            f"opset {model.opset} is newer than the {newest} documented for {target.title}: its parser does not check, "
+            "and reads newer operators by older rules"
+        )
+    return found
 
 
 def find_all(

@@ -10,8 +10,11 @@ from trtconv.cli.options import announce, finish, json_option, model_argument, t
 @click.command("lint")
 @model_argument
 @target_option
+@click.option(
+    "--parser/--no-parser", default=None, help="Ask the product's own parser, too; by default where it is installed."
+)
 @json_option
-def command(model: str | None, target: str | None, as_json: bool) -> int:
+def command(model: str | None, target: str | None, parser: bool | None, as_json: bool) -> int:
     """Say what TensorRT will refuse in MODEL, or accept and silently get wrong.
 
     Without MODEL: the models declared in trtconv.toml or pyproject.toml.
@@ -26,7 +29,7 @@ def command(model: str | None, target: str | None, as_json: bool) -> int:
     announce(choice, as_json)
     results = []
     for one in choice.models:
-        result = trtconv.lint(one.path, target=target or one.target or "auto")
+        result = trtconv.lint(one.path, target=target or one.target or "auto", parser=parser)
         findings, ignored, unused = suppress(result.findings, one.ignore)
         result = replace(result, findings=findings, ignored=ignored, unused_ignores=tuple(map(str, unused)))
         results.append((str(one.path), result))

@@ -86,6 +86,10 @@ def _lint(result: Lint, model: str) -> None:
     _findings(out, result.findings)
     _suppressed(out, result.ignored, result.unused_ignores)
     _crashes(out, result.crashes)
+    for one in result.disagreements:
+        out.print(Text(f"  disagreement: {one}", style="yellow"))
+    for note in result.notes:
+        out.print(Text(f"  note: {note}", style="dim"))
     out.print(Text(f"  {result.verdict}", style="green" if result.ok else ""))
 
 
@@ -185,7 +189,7 @@ def _findings(out: Console, findings: Iterable[Finding]) -> None:
         findings, lambda f: (f.effect, f.pass_name, f.why, f.refusal)
     ).items():
         text = f"{why}; not mended: {refusal}" if refusal else why
-        what = _what(text, [f.node for f in group], [f.source for f in group if f.source])
+        what = _what(text, [f.node for f in group], [made for f in group if (made := _made_by(f))])
         grid.add_row(Text(effect, STYLE.get(effect, "")), f"{len(group)} x", name, what)
     if grid.row_count:
         out.print(grid)
@@ -212,8 +216,15 @@ def _grid() -> Table:
     return grid
 
 
+def _made_by(finding: Finding) -> str:
+    """`net.py:12 (features.3.conv)`, as far as it is known."""
+    if finding.source and finding.module:
+        return f"{finding.source} ({finding.module})"
+    return finding.source or finding.module
+
+
 def _what(why: str, nodes: list[str], sources: list[str]) -> Text:
-    """The reason; below it the first nodes, and the lines of Python that made them."""
+    """The reason; below it the first nodes, and the lines of Python and modules that made them."""
     names = ", ".join(shorten(n) for n in nodes[:NAMES_SHOWN])
     more = f" and {len(nodes) - NAMES_SHOWN} more" if len(nodes) > NAMES_SHOWN else ""
     made = "\nfrom " + ", ".join(list(dict.fromkeys(sources))[:NAMES_SHOWN]) if sources else ""
