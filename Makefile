@@ -37,7 +37,8 @@ docs: .venv/installed ## regenerate the pages in docs/ that come from the code
 	$(BIN)/python docs/generate.py
 
 bench: .venv/installed ## measure speed and memory
-	$(BIN)/python -m pytest -q tests/benchmarks
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python tests/benchmarks/folding.py
 
 # mypy does not see through setuptools' import hook: give it a tree of links with the import names.
 build/dev:

@@ -31,7 +31,8 @@ RUNS = {
     "load+save": ("onnx", "import sys, onnx; onnx.save(onnx.load(sys.argv[1]), sys.argv[2])"),
     "trtconv": (
         "trtconv",
-        "import sys, trtconv, onnx; onnx.save(trtconv.fix(sys.argv[1], evidence=False).model, sys.argv[2])",
+        "import sys, trtconv, onnx;"
+        "onnx.save(trtconv.fix(sys.argv[1], target='tensorrt-10', evidence=False).model, sys.argv[2])",
     ),
     "onnxslim": ("onnxslim", "import sys, onnxslim; onnxslim.slim(sys.argv[1], sys.argv[2])"),
     "onnxsim": (
