@@ -93,7 +93,8 @@ def compare(
         return tuple(findings), tuple(_accepted(f, name) for f in findings if f.effect == "refused")
     foreseen = {f.node for f in findings if f.effect == "refused"}
     nodes = {node.label: node for graph in model.graphs() for node in graph.nodes}
-    added, seen = [], set()
+    added: list[Finding] = []
+    seen: set[str] = set()
     for error in verdict.errors:
         if error.node not in foreseen | seen or not error.node:
             seen.add(error.node)

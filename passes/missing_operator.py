@@ -27,8 +27,6 @@ from __future__ import annotations
 from trtconv.passes.core import Example, Graph, Node, Pass, Replacement, Safety, Target, Trouble, functions, refused
 from trtconv.passes.core.decompositions import DECOMPOSITIONS
 
-HAS_A_PASS = frozenset(("HardSwish",))
-
 
 class MissingOperator(Pass):
     """An operator without an importer."""
@@ -67,7 +65,7 @@ class MissingOperator(Pass):
 
     def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
         """A standard operator that the parser does not register."""
-        if target.has(node.op_type) or node.op_type in HAS_A_PASS or functions.schema(node, graph) is None:
+        if target.has(node.op_type) or functions.schema(node, graph) is None:
             return None
         return refused(f"{target.title} has no importer for {node.op_type}")
 

@@ -20,8 +20,18 @@ class UnknownTarget(ValueError):
 
 @functools.cache
 def facts() -> dict[str, Any]:
-    """The data file `targets.json`: what each version registers, and where that is known from."""
-    text = resources.files("trtconv.passes.core").joinpath("targets.json").read_text(encoding="utf-8")
+    """The data file `targets.json`: what each TensorRT registers and documents, and where that is known from."""
+    return _read("targets.json")
+
+
+@functools.cache
+def measured() -> dict[str, Any]:
+    """The data file `rtx.json`: what each TensorRT-RTX said when it was asked (tests/benchmarks/measure_rtx.py)."""
+    return _read("rtx.json")
+
+
+def _read(name: str) -> dict[str, Any]:
+    text = resources.files("trtconv.passes.core").joinpath(name).read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 
@@ -46,35 +56,34 @@ class Target:
             raise UnknownTarget(f"unknown target {text!r}; known: {_known_ranges()}, auto")
         product = {"trt": "tensorrt", "rtx": "tensorrt-rtx"}.get(match[1], match[1])
         if match[2] is None:
-            return cls.installed(product) or cls(product, parse_version(facts()["versions"][product][-1]))
+            return cls.installed(product) or cls(product, versions(product)[-1])
         version = parse_version(match[2])
-        versions = [parse_version(v) for v in facts()["versions"][product]]
-        if version < versions[0][: len(version)]:
+        if version < versions(product)[0][: len(version)]:
             raise UnknownTarget(f"{text} is older than any known version; known: {_known_ranges()}, auto")
-        return cls(product, newest_of(version, versions))
+        return cls(product, resolve(product, version))
 
     @classmethod
     def auto(cls) -> Target:
         """The installed product, TensorRT before TensorRT-RTX; with neither, the newest TensorRT known."""
         found = next(filter(None, map(cls.installed, PRODUCTS)), None)
-        return found or cls("tensorrt", parse_version(facts()["versions"]["tensorrt"][-1]))
+        return found or cls("tensorrt", versions("tensorrt")[-1])
 
     @classmethod
     def installed(cls, product: str) -> Target | None:
         """The installed version of a product; None when it is not installed."""
         try:
-            return cls(product, parse_version(metadata.version(product.replace("-", "_")))[:2])
+            return cls(product, resolve(product, parse_version(metadata.version(product.replace("-", "_")))))
         except metadata.PackageNotFoundError:
             return None
 
     def __str__(self) -> str:
-        return f"{self.product}-{'.'.join(map(str, self.version))}"
+        return f"{self.product}-{_text(self.version)}"
 
     @property
     def title(self) -> str:
         """The product's own spelling with the version: `TensorRT-RTX 1.7`."""
         name = "TensorRT-RTX" if self.is_rtx else "TensorRT"
-        return f"{name} {'.'.join(map(str, self.version))}"
+        return f"{name} {_text(self.version)}"
 
     @property
     def is_rtx(self) -> bool:
@@ -84,44 +93,87 @@ class Target:
     @property
     def is_newer_than_known(self) -> bool:
         """Whether the version is beyond the newest in the data file, whose facts then stand in."""
-        return self.version[:2] > parse_version(facts()["versions"][self.product][-1])[:2]
+        return self.version[:2] > versions(self.product)[-1][:2]
+
+    @property
+    def nearest(self) -> Version:
+        """The newest known version that is not newer than this one: the one whose facts hold."""
+        return max((v for v in versions(self.product) if v <= self.version), default=versions(self.product)[0])
 
     @property
     def parser(self) -> Version:
-        """The TensorRT parser generation behind this target: its own version, or for TensorRT-RTX the nearest."""
+        """The TensorRT parser generation behind this target: its own version, or for TensorRT-RTX the nearest.
+
+        The second is inferred from what the two accept and from when they came out.
+        """
         if not self.is_rtx:
             return self.version
-        table = {parse_version(k): parse_version(v) for k, v in facts()["rtx_parser_generation"].items()}
-        return table[max((v for v in table if v <= self.version), default=min(table))]
+        return parse_version(facts()["rtx_parser_generation"][_text(self.nearest)])
+
+    @property
+    def documented_opset(self) -> tuple[int, int]:
+        """Oldest and newest opset that NVIDIA documents; for TensorRT-RTX those of its parser's generation."""
+        oldest, newest = self._details["opset"]
+        return oldest, newest
 
     def before(self, *version: int) -> bool:
         """Whether the parser is older than TensorRT `version`: `target.before(8, 2)`."""
         return self.parser < version
 
     def has(self, op_type: str) -> bool:
-        """Whether the parser registers an importer for the operator."""
-        ranges = facts()["operators"].get(op_type)
-        if ranges is None or op_type in facts()["rtx_refuses"].get(self._rtx_key, ()):
-            return False
-        return any(parse_version(a) <= self.parser and (b is None or self.parser < parse_version(b)) for a, b in ranges)
+        """Whether the parser takes the operator in some form.
+
+        Of TensorRT: whether it registers an importer. Of TensorRT-RTX: whether it registers one, and took at least one
+        of the standard's cases with the operator when it was measured.
+        """
+        if self.is_rtx:
+            found = measured()["versions"][_text(self.nearest)]
+            return op_type in found["registered"] and op_type not in found["never_accepted"]
+        known_operator = facts()["operators"].get(op_type)
+        return known_operator is not None and parse_version(known_operator["since"]) <= self.parser
+
+    def evidence(self, op_type: str) -> str:
+        """Where it is known from whether the parser has the operator: a key of `facts()["evidence"]`."""
+        if self.is_newer_than_known:
+            return "inferred"
+        return "measured" if self.is_rtx else str(self._details["operators"])
 
     @property
-    def _rtx_key(self) -> str:
-        if not self.is_rtx:
-            return ""
-        known_keys = [parse_version(v) for v in facts()["rtx_refuses"]]
-        return ".".join(map(str, max((v for v in known_keys if v <= self.version), default=min(known_keys))))
+    def _details(self) -> dict[str, Any]:
+        at = max(v for v in versions("tensorrt") if v <= self.parser)
+        details: dict[str, Any] = facts()["details"][_text(at)]
+        return details
 
 
+@functools.cache
 def parse_version(text: str) -> Version:
     """`8.5.2` -> (8, 5, 2); what follows the numbers, as in `8.6.1.post1`, is left out."""
     match = re.match(r"\d+(?:\.\d+)*", text)
     return tuple(int(part) for part in match[0].split(".")) if match else ()
 
 
-def newest_of(version: Version, versions: list[Version]) -> Version:
-    """The newest known version that a shorter one stands for: 10 -> 10.16; 8.2 -> 8.2.5; else itself."""
-    return max((v for v in versions if v[: len(version)] == version), default=version)
+def versions(product: str) -> list[Version]:
+    """The known versions of a product, oldest first."""
+    return [parse_version(v) for v in facts()["versions"][product]]
+
+
+def resolve(product: str, version: Version) -> Version:
+    """The version that one as users or packages write it stands for: 10 -> 10.16, 8.2 -> 8.2.5, 10.3.0.26 -> 10.3.
+
+    Patches count where they are known to differ. 7.2 stands for 7.2.1, whose operators all of 7.2 have.
+    """
+    known_versions = versions(product)
+    if len(version) > 2:
+        has_patches = any(len(v) > 2 and v[:2] == version[:2] for v in known_versions)
+        return version[:3] if has_patches else version[:2]
+    stands_for = facts()["stands_for"].get(_text(version)) if product == "tensorrt" else None
+    if stands_for:
+        return parse_version(stands_for)
+    return max((v for v in known_versions if v[: len(version)] == version), default=version)
+
+
+def _text(version: Version) -> str:
+    return ".".join(map(str, version))
 
 
 def _known_ranges() -> str:

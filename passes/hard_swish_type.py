@@ -1,12 +1,13 @@
-"""# missing-hard-swish
+"""# hard-swish-type
 
 ## What it does
-Turns a `HardSwish` that the parser lacks, or whose element type it refuses, into `HardSigmoid` and `Mul`.
+Turns a `HardSwish` of an element type that the importer refuses into `HardSigmoid` and `Mul`.
 
 ## Why
-Parsers before TensorRT 8.4 register no HardSwish ("No importer registered for op: HardSwish"), and from 8.5 on
-its importer takes FLOAT, HALF and INT8 only, so a BF16 network stops there ("Only FLOAT, HALF or INT8 input is
-supported for the HardSwish operator", TensorRT-RTX 1.7 included). Every version imports HardSigmoid, of BF16 too.
+From TensorRT 8.5 on the importer of HardSwish takes FLOAT, HALF and INT8 only, so a BF16 network stops there ("Only
+FLOAT, HALF or INT8 input is supported for the HardSwish operator", TensorRT-RTX 1.7 included), although the operator
+tables list BF16. Every version imports HardSigmoid, of BF16 too. Where HardSwish is missing altogether, before 8.4,
+missing-operator does the same.
 
 ## Safety
 Exact by definition: ONNX defines HardSwish(x) as x * HardSigmoid(x, alpha=1/6, beta=0.5). Runtimes evaluate the
@@ -25,31 +26,31 @@ from trtconv.passes.core import Example, Graph, Node, Pass, Replacement, Safety,
 from trtconv.passes.core.activations import hard_swish_refusal
 
 
-class MissingHardSwish(Pass):
-    """HardSwish where the parser has none, or not for this element type."""
+class HardSwishType(Pass):
+    """HardSwish of a type that its importer refuses."""
 
     ops = ("HardSwish",)
     safety = Safety.ROUNDING
     examples = (
         Example(
-            target="tensorrt-8.2",
-            before="""<ir_version: 8, opset_import: ["": 17]>
-                g (float[N,4] x) => (float[N,4] y) { y = HardSwish(x) }""",
-            after="""<ir_version: 8, opset_import: ["": 17]>
-                g (float[N,4] x) => (float[N,4] y) {
+            target="tensorrt-10.3",
+            before="""<ir_version: 10, opset_import: ["": 22]>
+                g (bfloat16[N,4] x) => (bfloat16[N,4] y) { y = HardSwish(x) }""",
+            after="""<ir_version: 10, opset_import: ["": 22]>
+                g (bfloat16[N,4] x) => (bfloat16[N,4] y) {
                     s = HardSigmoid <alpha=0.16666667, beta=0.5> (x) y = Mul(x, s) }""",
         ),
         Example(
             target="tensorrt-10.3",
-            title="taken as it is since 8.4",
+            title="taken as it is",
             before="""<ir_version: 8, opset_import: ["": 17]>
                 g (float[N,4] x) => (float[N,4] y) { y = HardSwish(x) }""",
         ),
     )
 
     def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
-        """HardSwish without an importer (before 8.4), or of an element type that it refuses (8.5 on)."""
-        why = hard_swish_refusal(target, graph.dtype(node.input(0)))
+        """HardSwish of BF16, say; where there is no importer at all, missing-operator says so."""
+        why = hard_swish_refusal(target, graph.dtype(node.input(0))) if target.has("HardSwish") else ""
         return refused(why) if why else None
 
     def rewrite(self, node: Node, graph: Graph, target: Target) -> Replacement:
