@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from trtconv.passes.core import Edit, Pass
 
+EVIDENCE_NODES = 5000
+"""Nodes of a model up to which `fix` gathers evidence unless told otherwise."""
+
 
 @dataclass(frozen=True)
 class Fix:
@@ -31,6 +34,8 @@ class Fix:
     nodes_before: int
     nodes_after: int
     crashes: tuple[str, ...] = ()
+    undone: tuple[Edit, ...] = ()
+    """Edits that were taken back, because their evidence showed another output."""
     ignored: tuple[Finding, ...] = ()
     unused_ignores: tuple[str, ...] = ()
     source: Path | None = None
@@ -69,6 +74,7 @@ class Fix:
             "ignored": [f.to_json() for f in self.ignored],
             "unused_ignores": list(self.unused_ignores),
             "crashes": list(self.crashes),
+            "undone": [e.to_json() for e in self.undone],
             "output": str(self.output) if self.output else None,
         }
 
@@ -79,10 +85,13 @@ def fix(
     target: str = "auto",
     only: Sequence[str] = (),
     skip: Sequence[str] = (),
+    evidence: bool | None = None,
 ) -> Fix:
     """Rewrite a model for `target`; the file or the ModelProto handed over is not changed.
 
-    `only` and `skip` name passes. Raises BadInput for an unreadable file, an unknown target or pass.
+    `only` and `skip` name passes. With `evidence` (the default up to EVIDENCE_NODES nodes), the graphs of each edit are
+    run before and after it on made-up values, and an edit that changes what is computed is undone and reported.
+    Raises BadInput for an unreadable file, an unknown target or pass.
     """
     from trtconv.loading import load, resolve_target
     from trtconv.pipeline import run
@@ -91,8 +100,8 @@ def fix(
     passes = choose(only, skip)
     model = load(source)
     before = count_nodes(model)
-    outcome = run(model, chosen, passes)
-    left = find_all(model, chosen, passes, outcome.crashes, refusals=True)
+    outcome = run(model, chosen, passes, evidence=before <= EVIDENCE_NODES if evidence is None else evidence)
+    left = _undone(find_all(model, chosen, passes, outcome.crashes, refusals=True), outcome.undone)
     after = count_nodes(model)
     return Fix(
         model=model.commit(),
@@ -103,8 +112,17 @@ def fix(
         nodes_before=before,
         nodes_after=after,
         crashes=tuple(outcome.crashes),
+        undone=tuple(outcome.undone),
         source=Path(model.file) if model.file else None,
     )
+
+
+def _undone(findings: Iterable[Finding], undone: Iterable[Edit]) -> Iterator[Finding]:
+    """The findings, with the reason why an edit was undone at those that would be mended otherwise."""
+    reasons = {(e.pass_name, e.node): f"the rewrite was undone: {e.evidence}" for e in undone}
+    for finding in findings:
+        reason = reasons.get((finding.pass_name, finding.node))
+        yield replace(finding, refusal=reason) if reason and not finding.refusal else finding
 
 
 def choose(only: Iterable[str], skip: Iterable[str]) -> list[Pass]:

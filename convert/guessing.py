@@ -37,21 +37,22 @@ def guessed_shapes(inputs: Mapping[str, TensorType | None]) -> Iterator[tuple[st
 
 def is_dynamic(found: TensorType | None) -> bool:
     """Whether a size has to be chosen before the input can be fed."""
-    return found is None or found.shape is None or any(_free(d) for d in found.shape)
+    return found is None or found.shape is None or any(is_free(d) for d in found.shape)
 
 
 def _shape(found: TensorType | None, sizes: Mapping[str, int]) -> tuple[int, ...]:
     if found is None or found.shape is None:
         return UNKNOWN_RANK
     rank = len(found.shape)
-    return tuple(sizes[_kind(d, axis, rank)] if _free(d) else int(d or 0) for axis, d in enumerate(found.shape))
+    return tuple(sizes[kind_of(d, axis, rank)] if is_free(d) else int(d or 0) for axis, d in enumerate(found.shape))
 
 
-def _free(dim: Dim) -> bool:
+def is_free(dim: Dim) -> bool:
+    """Whether a dimension has no size of its own; old exporters write -1."""
     return not isinstance(dim, int) or dim < 0
 
 
-def _kind(dim: Dim, axis: int, rank: int) -> str:
+def kind_of(dim: Dim, axis: int, rank: int) -> str:
     """What a dynamic dimension seems to be, from its name first and its place second."""
     name = str(dim).lower()
     if isinstance(dim, str) and (name in BATCH_NAMES or "batch" in name):

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from trtconv.passes.core import Edit, Graph, Model, ModelPass, Node, Pass, Refused, Target, Trouble
+from trtconv.passes.core.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from trtconv.cutting import Cut
 
 MAX_ROUNDS = 10
 
@@ -15,31 +20,106 @@ class Outcome:
     """What running the passes did, and what went wrong inside a pass (a bug of trtconv, never of the model)."""
 
     edits: list[Edit] = field(default_factory=list)
+    undone: list[Edit] = field(default_factory=list)
+    """Edits whose evidence showed a difference; the model does not have them."""
     crashes: list[str] = field(default_factory=list)
 
 
-def run(model: Model, target: Target, passes: Iterable[Pass]) -> Outcome:
-    """Apply `passes` to `model` in place, round after round, until a round changes nothing."""
+def run(model: Model, target: Target, passes: Iterable[Pass], *, evidence: bool = False) -> Outcome:
+    """Apply `passes` to `model` in place, round after round, until a round changes nothing.
+
+    With `evidence`, the graphs of each edit are run before and after it, and an edit that
+    changes the outputs is undone.
+    """
     outcome, chosen = Outcome(), list(passes)
     for _ in range(MAX_ROUNDS):
         before = len(outcome.edits)
         for one in chosen:
-            _apply(one, model, target, outcome)
+            _apply(one, model, target, outcome, evidence)
         if len(outcome.edits) == before:
             break
+        model.infer()  # what was folded or rewritten may say more about shapes, now and not only in a second run
     return outcome
 
 
-def _apply(one: Pass, model: Model, target: Target, outcome: Outcome) -> None:
-    done = len(outcome.edits)
-    if isinstance(one, ModelPass):
-        outcome.edits.extend(one.mend(model, target))
-    else:
-        for graph, node, trouble in troubles(one, model, target, outcome.crashes):
-            _rewrite(one, node, graph, target, trouble, outcome)
-    if len(outcome.edits) > done:
+def _apply(one: Pass, model: Model, target: Target, outcome: Outcome, evidence: bool) -> None:
+    """Run one pass; with `evidence` as often as it takes until no edit is left that has to be undone."""
+    while True:
+        work = _Work(one, model, target, {e.node for e in outcome.undone if e.pass_name == one.name()}, evidence)
+        work.run()
+        bad = work.examined() if evidence else []
+        if not bad:
+            break
+        work.undo()
+        outcome.undone.extend(bad)
+    outcome.edits.extend(work.edits)
+    outcome.crashes.extend(work.crashes)
+    if work.edits:
         for graph in model.graphs():
             graph.sweep()
+
+
+@dataclass
+class _Work:
+    """One run of one pass over the model."""
+
+    one: Pass
+    model: Model
+    target: Target
+    banned: set[str]
+    """Nodes that the pass leaves alone, because what it did there was undone."""
+    with_cuts: bool
+    edits: list[Edit] = field(default_factory=list)
+    crashes: list[str] = field(default_factory=list)
+    cuts: list[Cut] = field(default_factory=list)
+    snapshot: Snapshot | None = None
+
+    def run(self) -> None:
+        if isinstance(self.one, ModelPass):
+            self._mend(self.one)
+            return
+        for graph, node, trouble in troubles(self.one, self.model, self.target, self.crashes):
+            if node.label not in self.banned:
+                self._rewrite(graph, node, trouble)
+
+    def _mend(self, one: ModelPass) -> None:
+        if self.banned:  # such a pass is undone as a whole
+            return
+        self.snapshot = Snapshot(self.model) if self.with_cuts else None
+        self.edits = one.mend(self.model, self.target)
+        if self.snapshot is not None:
+            from trtconv.cutting import cuts_of
+
+            self.cuts = cuts_of(self.edits, self.snapshot)
+
+    def _rewrite(self, graph: Graph, node: Node, trouble: Trouble) -> None:
+        try:
+            replacement = self.one.rewrite(node, graph, self.target)
+        except Refused:
+            return
+        except Exception as error:  # nothing was applied yet: the graph is as it was
+            self.crashes.append(f"{self.one.name()} crashed at {node.label}: {type(error).__name__}: {error}")
+            return
+        if self.with_cuts:
+            from trtconv.cutting import Cut
+
+            self.snapshot = self.snapshot or Snapshot(self.model)
+            self.cuts.append(Cut.of_replacement(replacement))
+        graph.apply(replacement)
+        removed, added = tuple(replacement.removed), tuple(replacement.nodes)
+        self.edits.append(Edit(self.one.name(), node.label, node.op_type, trouble.why, removed, added))
+
+    def examined(self) -> list[Edit]:
+        """Note the evidence at each edit; returns those that change the outputs."""
+        from trtconv.evidence import examine
+
+        found = examine(self.cuts, self.one.safety, self.model)
+        self.edits = [replace(edit, evidence=e) for edit, e in zip(self.edits, found, strict=True)]
+        return [edit for edit, e in zip(self.edits, found, strict=True) if e.verdict == "differs"]
+
+    def undo(self) -> None:
+        if self.snapshot is not None:
+            self.snapshot.restore()
 
 
 def troubles(one: Pass, model: Model, target: Target, crashes: list[str]) -> Iterator[tuple[Graph, Node, Trouble]]:
@@ -55,16 +135,3 @@ def troubles(one: Pass, model: Model, target: Target, crashes: list[str]) -> Ite
                 continue
             if trouble is not None:
                 yield graph, node, trouble
-
-
-def _rewrite(one: Pass, node: Node, graph: Graph, target: Target, trouble: Trouble, outcome: Outcome) -> None:
-    try:
-        replacement = one.rewrite(node, graph, target)
-    except Refused:
-        return
-    except Exception as error:  # nothing was applied yet: the graph is as it was
-        outcome.crashes.append(f"{one.name()} crashed at {node.label}: {type(error).__name__}: {error}")
-        return
-    graph.apply(replacement)
-    removed, added = tuple(replacement.removed), tuple(replacement.nodes)
-    outcome.edits.append(Edit(one.name(), node.label, node.op_type, trouble.why, removed, added))

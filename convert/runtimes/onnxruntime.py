@@ -34,8 +34,8 @@ def open_model(model: Model, *, what: str = "the model") -> Running:
     from polygraphy.backend.onnxrt import OnnxrtRunner
 
     try:
-        session = _session(model)
-    except _errors() as error:
+        session = open_session(model.proto, model.file)
+    except failures() as error:
         if not _lacks_kernel(error):
             raise _bad_model(error, what) from error
         session = _evaluator(model, what)
@@ -54,7 +54,7 @@ def infer(running: Running, feed: Feed, *, what: str = "the model") -> Feed:
         raise BadInput(f"{what} has an input {missing[0]!r} that was not fed", do="feed every input")
     try:
         return running.infer(feed)
-    except (*_errors(), EvaluationFailed, PolygraphyException) as error:
+    except (*failures(), EvaluationFailed, PolygraphyException) as error:
         shapes = ", ".join(f"{name}:{'x'.join(map(str, feed[name].shape))}" for name in running.input_types)
         raise BadInput(
             f"{what} does not run in {running.title}: {reason(error)}",
@@ -66,16 +66,21 @@ def infer(running: Running, feed: Feed, *, what: str = "the model") -> Feed:
 # --- sessions ------------------------------------------------------------------------------------
 
 
-def _session(model: Model) -> Any:
+def open_session(proto: ModelProto, file: str = "", *, optimized: bool = True, threads: int = 0) -> Any:
+    """A session on the CPU; external data is looked for beside `file`, no `threads` are all that there are.
+
+    Raises one of `failures()`.
+    """
     import onnxruntime as ort
 
     options = ort.SessionOptions()
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    options.log_severity_level = 4
-    if model.file:
-        folder = os.path.dirname(model.file)
+    levels = ort.GraphOptimizationLevel
+    options.graph_optimization_level = levels.ORT_ENABLE_BASIC if optimized else levels.ORT_DISABLE_ALL
+    options.log_severity_level, options.intra_op_num_threads = 4, threads
+    if file:
+        folder = os.path.dirname(file)
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", folder)
-    session = ort.InferenceSession(model.proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
     unfit = [v.type for v in (*session.get_inputs(), *session.get_outputs()) if _has_no_numpy_type(v.type)]
     if unfit:
         raise RuntimeError(f"NOT_IMPLEMENTED : {unfit[0]} cannot be passed to or from ONNX Runtime")
@@ -187,7 +192,7 @@ def _evaluator_title() -> str:
 # --- what ONNX Runtime says ----------------------------------------------------------------------
 
 
-def _errors() -> tuple[type[Exception], ...]:
+def failures() -> tuple[type[Exception], ...]:
     """Everything that ONNX Runtime raises; its classes share no base of their own."""
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
@@ -203,7 +208,8 @@ def _lacks_kernel(error: Exception) -> bool:
 def reason(error: Exception) -> str:
     """The message without error codes and source locations."""
     text = re.sub(r"\[ONNXRuntimeError\] : \d+ : \w+ : ", "", str(error))
-    text = re.sub(r"\S*/onnxruntime/\S+\s.*?(?=\S+ was false|\S+ ==|$)", "", text.removeprefix("NOT_IMPLEMENTED : "))
+    text = re.sub(r"/\S+\.(?:h|cc):\d+ .*?(?=\w+\.(?:h|cc):\d+ )", "", text.removeprefix("NOT_IMPLEMENTED : "))
+    text = re.sub(r"\w+\.(?:h|cc):\d+ \w+ ", "", text)
     text = re.sub(r"Non-zero status code returned while running (\w+) node\. Name:'(.*?)' ", r"\1 node '\2': ", text)
     return " ".join(text.replace("Status Message: ", "").split())[:500]
 

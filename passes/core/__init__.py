@@ -21,6 +21,7 @@ from trtconv.passes.core.target import Target, UnknownTarget
 __all__ = [
     "Edit",
     "Effect",
+    "Evidence",
     "Example",
     "Graph",
     "Model",

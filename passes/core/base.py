@@ -8,7 +8,7 @@ import inspect
 import re
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from trtconv.passes.core.rewrite import Refused
 
@@ -83,6 +83,38 @@ class Example:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """What running an edit's graphs, before and after, on made-up values has shown. It is no proof."""
+
+    verdict: Literal["bit-equal", "close", "differs", "not checkable"]
+    cases: int = 0
+    """Sets of values that were run."""
+    max_ulp: int = 0
+    """Largest error, in units in the last place of the largest output."""
+    why: str = ""
+    """What differs, what keeps it from being checked, or under which condition it holds."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the outputs are what they were, as far as the pass promises."""
+        return self.verdict in ("bit-equal", "close")
+
+    def __str__(self) -> str:
+        over = f" over {self.cases} case{'s' * (self.cases != 1)}"
+        text = {
+            "bit-equal": f"bit-equal{over}",
+            "close": f"within {self.max_ulp} ULP{over}",
+            "differs": "differs",
+            "not checkable": "not checkable here",
+        }[self.verdict]
+        return f"{text}: {self.why}" if self.why else text
+
+    def to_json(self) -> dict[str, object]:
+        """All fields."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
 class Edit:
     """One rewrite that was done: which pass, at which node, why, and the nodes before and after."""
 
@@ -92,9 +124,11 @@ class Edit:
     why: str
     before: tuple[Node, ...]
     after: tuple[Node, ...]
+    evidence: Evidence | None = None
+    """None where it was not asked for."""
 
     def to_json(self) -> dict[str, object]:
-        """`{"pass", "node", "op_type", "why", "before": [...], "after": [...]}`, nodes by name and operator."""
+        """`{"pass", "node", "op_type", "why", "before", "after", "evidence"}`, nodes by name and operator."""
         return {
             "pass": self.pass_name,
             "node": self.node,
@@ -102,6 +136,7 @@ class Edit:
             "why": self.why,
             "before": [{"name": n.label, "op_type": n.op_type} for n in self.before],
             "after": [{"name": n.label, "op_type": n.op_type} for n in self.after],
+            "evidence": self.evidence.to_json() if self.evidence else None,
         }
 
 

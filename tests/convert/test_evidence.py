@@ -1,0 +1,237 @@
+"""Evidence for edits: broken rewrites are seen, undone and named; sound ones stand, whatever they need to know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import onnx
+import pytest
+from support import assert_same, parse, random_feed
+
+from trtconv.fixing import fix
+from trtconv.loading import load
+from trtconv.passes.core import Edit, Graph, Model, ModelPass, Node, Pass, Replacement, Safety, Target, Trouble, slow
+from trtconv.passes.core.snapshot import Snapshot
+from trtconv.pipeline import Outcome, run
+
+TARGET = Target.parse("tensorrt-10.3")
+Write = Callable[[Replacement, Node], None]
+
+
+def make_pass(op_type: str, write: Write, safety: Safety = Safety.EXACT, label: str = "") -> Pass:
+    """A pass that rewrites every `op_type` (or the one called `label`) by `write`."""
+
+    class Made(Pass):
+        ops = (op_type,)
+
+        def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
+            return slow("because") if label in ("", node.label) and "/" not in node.label else None
+
+        def rewrite(self, node: Node, graph: Graph, target: Target) -> Replacement:
+            r = Replacement(graph, node)
+            write(r, node)
+            return r
+
+    Made.safety = safety
+    return Made()
+
+
+def apply(text: str, *passes: Pass) -> tuple[onnx.ModelProto, Outcome]:
+    model = load(parse(text))
+    outcome = run(model, TARGET, passes, evidence=True)
+    result = model.commit()
+    onnx.checker.check_model(result)
+    return result, outcome
+
+
+def as_sum(r: Replacement, node: Node) -> None:
+    r.op("Add", node.input(0), node.input(0), into=node.outputs[0], name=f"{node.label}/sum")
+
+
+TWICE = """<ir_version: 8, opset_import: ["": 17]>
+    g (float[N,4] x) => (float[N,4] y) <float two = {2}>
+    { [a] h = Mul(x, two) [b] r = Relu(h) [c] y = Mul(r, two) }"""
+
+
+def test_a_sound_rewrite_stands_with_its_evidence() -> None:
+    result, outcome = apply(TWICE, make_pass("Mul", as_sum))
+    assert [e.node for e in outcome.edits] == ["a", "c"]
+    assert not outcome.undone
+    for edit in outcome.edits:
+        assert edit.evidence is not None
+        assert edit.evidence.verdict == "bit-equal"
+        assert edit.evidence.cases >= 4
+        assert edit.to_json()["evidence"] == edit.evidence.to_json()
+    assert_same(parse(TWICE), result, random_feed(parse(TWICE), {"N": 3}))
+
+
+MIXED = """<ir_version: 8, opset_import: ["": 17]>
+    g (float[N,4] x) => (float[N,4] y) <float two = {2}, float three = {3}>
+    { [a] h = Mul(x, two) [wrong] r = Mul(h, three) [c] y = Mul(r, two) }"""
+
+
+def test_a_broken_rewrite_is_undone_by_name_and_the_rest_stands() -> None:
+    result, outcome = apply(MIXED, make_pass("Mul", as_sum))
+    assert [e.node for e in outcome.edits] == ["a", "c"]
+    (undone,) = outcome.undone
+    assert undone.node == "wrong"
+    assert undone.evidence is not None
+    assert "expected" in undone.evidence.why
+    assert [n.op_type for n in result.graph.node] == ["Add", "Mul", "Add"]
+    assert_same(parse(MIXED), result, random_feed(parse(MIXED), {"N": 3}))
+
+
+def drops_its_second_input(r: Replacement, node: Node) -> None:
+    r.alias(node.outputs[0], node.input(0))
+
+
+def hard_swish_with_another_alpha(r: Replacement, node: Node) -> None:
+    gate = r.op("HardSigmoid", node.input(0), alpha=0.2, beta=0.5)
+    r.op("Mul", node.input(0), gate, into=node.outputs[0])
+
+
+def transposed_the_other_way(r: Replacement, node: Node) -> None:
+    r.transpose(node.input(0), (0, 2, 1), into=node.outputs[0])
+
+
+def off_by_one(r: Replacement, node: Node) -> None:
+    r.slice(node.input(0), [0], [3], [1], into=node.outputs[0])
+
+
+def no_such_attribute(r: Replacement, node: Node) -> None:
+    r.op("Relu", node.input(0), into=node.outputs[0], strength=3)
+
+
+def squares_of_positives(r: Replacement, node: Node) -> None:
+    r.op("Mul", node.input(0), node.input(0), into=node.outputs[0], name=f"{node.label}/square")
+
+
+@pytest.mark.parametrize(
+    ("body", "op_type", "write"),
+    [
+        ("[n] y = Add(x, x)", "Add", drops_its_second_input),
+        ("[n] y = HardSwish(x)", "HardSwish", hard_swish_with_another_alpha),
+        ("[n] y = Transpose<perm=[2,1,0]>(x)", "Transpose", transposed_the_other_way),
+        ("[n] y = Slice(x, zero, two, one)", "Slice", off_by_one),
+        ("[n] y = Relu(x)", "Relu", no_such_attribute),
+        ("[n] y = Abs(x)", "Abs", drops_its_second_input),
+        ("h = Neg(x) [n] y = Abs(h)", "Abs", squares_of_positives),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+@pytest.mark.parametrize("safety", list(Safety))
+def test_every_kind_of_broken_rewrite_is_undone(body: str, op_type: str, write: Write, safety: Safety) -> None:
+    text = f"""<ir_version: 8, opset_import: ["": 17]>
+        g (float[N,5,5] x) => (float[A,B,C] y) <int64[1] zero = {{0}}, int64[1] two = {{2}}, int64[1] one = {{1}}>
+        {{ {body} }}"""
+    result, outcome = apply(text, make_pass(op_type, write, safety))
+    assert not outcome.edits
+    assert [e.node for e in outcome.undone] == ["n"]
+    assert [n.op_type for n in result.graph.node] == [n.op_type for n in parse(text).graph.node]
+
+
+def reassociated(r: Replacement, node: Node) -> None:
+    half = r.op("Mul", node.input(0), r.scalar(0.1, node.input(0)))
+    r.op("Mul", half, r.scalar(10 * 0.3, node.input(0)), into=node.outputs[0], name=f"{node.label}/rest")
+
+
+def test_rounding_is_allowed_only_where_the_pass_says_so() -> None:
+    text = """<ir_version: 8, opset_import: ["": 17]>
+        g (float[N,5] x) => (float[N,5] y) <float c = {0.3}> { [n] y = Mul(x, c) }"""
+    _, outcome = apply(text, make_pass("Mul", reassociated, Safety.ROUNDING))
+    (edit,) = outcome.edits
+    assert edit.evidence is not None
+    assert edit.evidence.verdict == "close"
+    assert 1 <= edit.evidence.max_ulp <= 4
+    assert "ULP over" in str(edit.evidence)
+    _, strict = apply(text, make_pass("Mul", reassociated, Safety.EXACT))
+    assert [e.node for e in strict.undone] == ["n"]
+
+
+def test_what_holds_only_behind_the_nodes_in_front_stands() -> None:
+    text = """<ir_version: 8, opset_import: ["": 17]>
+        g (float[N,5] x) => (float[N,5] y) { h = Relu(x) [n] y = Abs(h) }"""
+    _, outcome = apply(text, make_pass("Abs", drops_its_second_input))
+    (edit,) = outcome.edits
+    assert edit.evidence is not None
+    assert edit.evidence.why == "behind the 1 nodes before it"
+
+
+def test_sizes_computed_from_the_input_are_related_to_it() -> None:
+    text = """<ir_version: 8, opset_import: ["": 17]>
+        g (float[N,3,4] x) => (float[N,12] y) <int64[1] zero = {0}, int64[1] one = {1}, int64[1] rest = {-1}> {
+            shape = Shape(x) batch = Slice(shape, zero, one) wanted = Concat<axis=0>(batch, rest)
+            [n] y = Reshape(x, wanted)
+        }"""
+    _, good = apply(text, make_pass("Reshape", lambda r, n: as_reshape(r, n, (0, 12)), label="n"))
+    assert [str(e.evidence).split(" over")[0] for e in good.edits[:1]] == ["bit-equal"]
+    _, bad = apply(text, make_pass("Reshape", lambda r, n: as_reshape(r, n, (2, -1)), label="n"))
+    assert [e.node for e in bad.undone] == ["n"]
+
+
+def as_reshape(r: Replacement, node: Node, shape: tuple[int, ...]) -> None:
+    r.op("Reshape", node.input(0), r.constant(shape, np.int64), into=node.outputs[0], name="n/fixed")
+
+
+def test_what_cannot_be_checked_says_why_and_stands() -> None:
+    text = """<ir_version: 8, opset_import: ["": 17, "my": 1]>
+        g (float[N,5] x) => (float[N,5] y) { h = my.Frob(x) [n] y = Abs(h) }"""
+    _, outcome = apply(text, make_pass("Abs", drops_its_second_input))
+    (edit,) = outcome.edits
+    assert edit.evidence is not None
+    assert edit.evidence.verdict == "not checkable"
+    assert "the type of 'h' is not known" in str(edit.evidence)
+
+
+class WrongFold(ModelPass):
+    """Writes a wrong constant down."""
+
+    def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
+        return None
+
+    def mend(self, model: Model, target: Target) -> list[Edit]:
+        graph = model.main
+        for node in graph.nodes:
+            if node.op_type == "Neg":
+                r = Replacement(graph, node)
+                r.op("Constant", into=node.outputs[0], value=onnx.numpy_helper.from_array(np.float32([5.0])))
+                graph.apply(r)
+                return [Edit("wrong-fold", node.label, "Neg", "", (node,), tuple(r.nodes))]
+        return []
+
+
+def test_a_pass_that_changes_the_model_by_itself_is_undone_as_a_whole() -> None:
+    text = """<ir_version: 8, opset_import: ["": 17]>
+        g (float[N,1] x) => (float[N,1] y) <float[1] c = {1}> { [n] h = Neg(c) y = Add(x, h) }"""
+    result, outcome = apply(text, WrongFold())
+    assert [e.node for e in outcome.undone] == ["n"]
+    assert not outcome.edits
+    assert [n.op_type for n in result.graph.node] == ["Neg", "Add"]
+
+
+def test_fix_reports_evidence_and_leaves_it_out_when_told() -> None:
+    model = parse('<ir_version: 8, opset_import: ["": 17]> g (float[N,4] x) => (float[N,4] y) { y = HardSwish(x) }')
+    with_evidence = fix(model, target="tensorrt-8.2", only=["missing-operator"])
+    assert all(e.evidence is not None and e.evidence.holds for e in with_evidence.edits)
+    assert with_evidence.to_json()["undone"] == []
+    without = fix(model, target="tensorrt-8.2", only=["missing-operator"], evidence=False)
+    assert [e.evidence for e in without.edits] == [None]
+
+
+def test_a_snapshot_brings_a_model_back() -> None:
+    text = """<ir_version: 8, opset_import: ["": 17]>
+        g (float[N,4] x, bool c) => (float[N,4] y) <float two = {2}> {
+            h = Mul(x, two)
+            y = If (c) <then_branch = t () => (float[N,4] a) { a = Mul(h, two) },
+                        else_branch = e () => (float[N,4] b) { b = Neg(h) }>
+        }"""
+    model = load(parse(text))
+    wanted = model.main.to_proto().SerializeToString()
+    snapshot = Snapshot(model)
+    run(model, TARGET, [make_pass("Mul", as_sum), make_pass("Neg", drops_its_second_input)])
+    model.main.initializers.clear()
+    assert model.main.to_proto().SerializeToString() != wanted
+    snapshot.restore()
+    assert model.main.to_proto().SerializeToString() == wanted
+    assert [n.op_type for n in model.main.consumers("h")] == ["If"]
