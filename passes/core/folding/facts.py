@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import TensorProto
 
+from trtconv.passes.core.folding import arithmetic, shapes_computed  # noqa: F401 (they register their rules)
 from trtconv.passes.core.folding.batch import is_pure
 from trtconv.passes.core.folding.dims import dim, unknown
 from trtconv.passes.core.folding.evaluate import EVALUATORS, evaluate, of_shape
@@ -123,6 +124,11 @@ class Facts:
             return value.data
         return self.graph.constant(tensor)
 
+    def is_small(self, tensor: str, limit: int) -> bool:
+        """Whether `tensor` is an initializer of this graph of at most `limit` bytes."""
+        proto = self.graph.initializers.get(tensor)
+        return proto is not None and data_size(proto) <= limit
+
     def is_constant(self, tensor: str) -> bool:
         """Whether the value of `tensor` does not depend on the inputs of the model."""
         home = self._home(tensor)
@@ -221,10 +227,13 @@ class Facts:
     def _follow_unknowns(self, node: Node) -> None:
         """Small integer tensors computed at run time: every element an unknown that later nodes may move."""
         for tensor in filter(None, node.outputs):
-            shape, found = self.shapes.get(tensor), self.graph.type(tensor)
-            sizes = _numbers(shape)
+            shape = self.shapes.get(tensor)
+            sizes = _numbers(shape) if shape is not None and len(shape) <= 1 else None
+            if sizes is None or math.prod(sizes) > UNKNOWN_LIMIT:
+                continue
+            found = self.graph.type(tensor)
             dtype = WHOLE_NUMBERS.get(found.dtype) if found is not None else None
-            if sizes is None or dtype is None or len(sizes) > 1 or math.prod(sizes) > UNKNOWN_LIMIT:
+            if dtype is None:
                 continue
             data = np.empty(math.prod(sizes), object)
             data[:] = [unknown(tensor, i) for i in range(data.size)]

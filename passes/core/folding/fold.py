@@ -147,7 +147,7 @@ class Folder:
         """Note the sizes that the walk has found in the types of tensors that stay."""
         for tensor, found in self.graph.types.items():
             shape = self.facts.shapes.get(tensor)
-            if shape is None:
+            if shape is None or found.is_static:
                 continue
             before = found.shape if found.shape is not None and len(found.shape) == len(shape) else (None,) * len(shape)
             dims = tuple(_named(size, old) for size, old in zip(shape, before, strict=True))

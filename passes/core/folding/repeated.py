@@ -58,7 +58,11 @@ def _keys(node: Node, facts: Facts) -> list[Hashable]:
 
 def _tensor_key(tensor: str, facts: Facts) -> Hashable:
     """The tensor's name, or for a small constant its contents."""
-    if not tensor or facts.bytes(tensor) > CONSTANT_LIMIT or not facts.is_constant(tensor):
+    if tensor not in facts.values and (
+        facts.graph.producer(tensor) is not None or not facts.is_small(tensor, CONSTANT_LIMIT)
+    ):
         return tensor
     value = facts.value(tensor)
-    return tensor if value is None or not value.is_known else (value.dtype, value.data.shape, value.data.tobytes())
+    if value is None or not value.is_known or value.data.nbytes > CONSTANT_LIMIT:
+        return tensor
+    return value.dtype, value.data.shape, value.data.tobytes()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from trtconv.passes.core.folding.dims import Size, dim, divide, equal, floor_divide, is_nonnegative, product
+from trtconv.passes.core.folding.dims import Size, dim, divide, equal, is_nonnegative, product
 from trtconv.passes.core.folding.values import INT_MAX, Value, slice_bounds, slice_range
 from trtconv.passes.core.graph import Node
 
@@ -29,111 +29,6 @@ class Known(Protocol):
 
 Rule = Callable[[Node, Known], Sequence[Shape | None]]
 RULES: dict[str, Rule] = {}
-
-SAME_SHAPE = (
-    "Abs",
-    "Acos",
-    "Acosh",
-    "Asin",
-    "Asinh",
-    "Atan",
-    "Atanh",
-    "BatchNormalization",
-    "BitwiseNot",
-    "Cast",
-    "CastLike",
-    "Ceil",
-    "Celu",
-    "Clip",
-    "Cos",
-    "Cosh",
-    "CumSum",
-    "DequantizeLinear",
-    "Dropout",
-    "Elu",
-    "Erf",
-    "Exp",
-    "Floor",
-    "Gelu",
-    "GroupNormalization",
-    "HardSigmoid",
-    "HardSwish",
-    "Hardmax",
-    "Identity",
-    "InstanceNormalization",
-    "IsInf",
-    "IsNaN",
-    "LRN",
-    "LayerNormalization",
-    "LeakyRelu",
-    "Log",
-    "LogSoftmax",
-    "LpNormalization",
-    "MeanVarianceNormalization",
-    "Mish",
-    "Neg",
-    "Not",
-    "PRelu",
-    "QuantizeLinear",
-    "RMSNormalization",
-    "Reciprocal",
-    "Relu",
-    "Round",
-    "ScatterElements",
-    "ScatterND",
-    "Selu",
-    "Shrink",
-    "Sigmoid",
-    "Sign",
-    "Sin",
-    "Sinh",
-    "Softmax",
-    "Softplus",
-    "Softsign",
-    "Sqrt",
-    "Tan",
-    "Tanh",
-    "ThresholdedRelu",
-    "Trilu",
-)
-
-BROADCAST = (
-    "Add",
-    "And",
-    "BitShift",
-    "BitwiseAnd",
-    "BitwiseOr",
-    "BitwiseXor",
-    "Div",
-    "Equal",
-    "Greater",
-    "GreaterOrEqual",
-    "Less",
-    "LessOrEqual",
-    "Max",
-    "Mean",
-    "Min",
-    "Mod",
-    "Mul",
-    "Or",
-    "Pow",
-    "Sub",
-    "Sum",
-    "Where",
-    "Xor",
-)
-
-REDUCTIONS = (
-    "ReduceL1",
-    "ReduceL2",
-    "ReduceLogSum",
-    "ReduceLogSumExp",
-    "ReduceMax",
-    "ReduceMean",
-    "ReduceMin",
-    "ReduceProd",
-    "ReduceSum",
-)
 
 
 def rule(*op_types: str) -> Callable[[Rule], Rule]:
@@ -176,41 +71,6 @@ def _broadcast_size(a: Size, b: Size, key: object) -> Size:
     return a if isinstance(a, int) and a > 1 else dim(key)
 
 
-@rule(*SAME_SHAPE)
-def _same(node: Node, known: Known) -> Sequence[Shape | None]:
-    return [known.shape(node.input(0))]
-
-
-@rule(*BROADCAST)
-def _elementwise(node: Node, known: Known) -> Sequence[Shape | None]:
-    first = known.shape(node.input(0))
-    if known.opset < 7:
-        return [first]
-    for tensor in node.inputs[1:]:
-        other = known.shape(tensor)
-        if first is None or other is None:
-            return []
-        first = broadcast(first, other, node.outputs[0])
-    return [first]
-
-
-@rule("MatMul")
-def _matmul(node: Node, known: Known) -> Sequence[Shape | None]:
-    a, b = known.shape(node.input(0)), known.shape(node.input(1))
-    if not a or not b:
-        return []
-    batch = broadcast(a[:-2], b[:-2], node.outputs[0])
-    return [batch + (a[-2:-1] if len(a) > 1 else ()) + (b[-1:] if len(b) > 1 else ())]
-
-
-@rule("Gemm")
-def _gemm(node: Node, known: Known) -> Sequence[Shape | None]:
-    a, b = known.shape(node.input(0)), known.shape(node.input(1))
-    if a is None or b is None or len(a) != 2 or len(b) != 2:
-        return []
-    return [(a[1 if node.attr_int("transA", 0) else 0], b[0 if node.attr_int("transB", 0) else 1])]
-
-
 @rule("Transpose")
 def _transpose(node: Node, known: Known) -> Sequence[Shape | None]:
     shape = known.shape(node.input(0))
@@ -229,7 +89,7 @@ def _reshape(node: Node, known: Known) -> Sequence[Shape | None]:
     if shape is None:
         return [
             tuple(
-                dim(node.outputs[0], i) if d == -1 or (d == 0 and copies) else _nonnegative(d, node, i)
+                dim(node.outputs[0], i) if d == -1 or (d == 0 and copies) else as_dimension(d, node, i)
                 for i, d in enumerate(wanted)
             )
         ]
@@ -238,10 +98,10 @@ def _reshape(node: Node, known: Known) -> Sequence[Shape | None]:
         if d == -1:
             inferred = divide(product(shape), product((*out[:i], *out[i + 1 :])))
             out[i] = dim(node.outputs[0], i) if inferred is None else inferred
-    return [tuple(_nonnegative(d, node, i) for i, d in enumerate(out))]
+    return [tuple(as_dimension(d, node, i) for i, d in enumerate(out))]
 
 
-def _nonnegative(size: Size, node: Node, axis: int) -> Size:
+def as_dimension(size: Size, node: Node, axis: int) -> Size:
     """`size` as a dimension: one that may be -1 or 0, which mean something else, says nothing."""
     return size if is_nonnegative(size) else dim(node.outputs[0], axis)
 
@@ -368,7 +228,7 @@ def _tile(node: Node, known: Known) -> Sequence[Shape | None]:
 @rule("ConstantOfShape")
 def _constant_of_shape(node: Node, known: Known) -> Sequence[Shape | None]:
     wanted = known.value(node.input(0))
-    return [] if wanted is None else [tuple(_nonnegative(d, node, i) for i, d in enumerate(wanted.elements()))]
+    return [] if wanted is None else [tuple(as_dimension(d, node, i) for i, d in enumerate(wanted.elements()))]
 
 
 @rule("Range")
@@ -376,7 +236,7 @@ def _range(node: Node, known: Known) -> Sequence[Shape | None]:
     start, delta, limit = known.value(node.input(0)), known.value(node.input(2)), known.value(node.input(1))
     if start is None or limit is None or delta is None or delta.ints() != [1] or start.ints() != [0]:
         return [(dim(node.outputs[0], 0),)]
-    return [(_nonnegative(limit.elements()[0], node, 0),)]
+    return [(as_dimension(limit.elements()[0], node, 0),)]
 
 
 @rule("Shape")
@@ -391,53 +251,3 @@ def _shape(node: Node, known: Known) -> Sequence[Shape | None]:
 @rule("Size")
 def _size(node: Node, known: Known) -> Sequence[Shape | None]:
     return [()]
-
-
-@rule(*REDUCTIONS, "ReduceSumSquare")
-def _reduce(node: Node, known: Known) -> Sequence[Shape | None]:
-    shape = known.shape(node.input(0))
-    axes = None if shape is None else axes_of(node, known, len(shape), 13 if node.op_type == "ReduceSum" else 18)
-    if shape is None or axes is None:
-        return []
-    if not axes:
-        axes = [] if node.attr_int("noop_with_empty_axes", 0) else list(range(len(shape)))
-    return [_reduced(shape, axes, node)]
-
-
-@rule("ArgMax", "ArgMin")
-def _arg(node: Node, known: Known) -> Sequence[Shape | None]:
-    shape = known.shape(node.input(0))
-    return [_reduced(shape, [node.attr_int("axis", 0) % len(shape)], node)] if shape else []
-
-
-def _reduced(shape: Shape, axes: list[int], node: Node) -> Shape:
-    if node.attr_int("keepdims", 1):
-        return tuple(1 if i in axes else d for i, d in enumerate(shape))
-    return tuple(d for i, d in enumerate(shape) if i not in axes)
-
-
-@rule("Conv", "MaxPool", "AveragePool", "LpPool")
-def _window(node: Node, known: Known) -> Sequence[Shape | None]:
-    shape = known.shape(node.input(0))
-    if shape is None or node.attr_string("auto_pad", "NOTSET") != "NOTSET" or node.attr_int("ceil_mode", 0):
-        return []
-    weights = known.shape(node.input(1)) if node.op_type == "Conv" else None
-    kernel = node.attr_ints("kernel_shape") or [d for d in (weights or ())[2:] if isinstance(d, int)]
-    spatial = len(shape) - 2
-    if len(kernel) != spatial or (node.op_type == "Conv" and weights is None):
-        return []
-    pads = node.attr_ints("pads") or [0] * 2 * spatial
-    strides, dilations = node.attr_ints("strides") or [1] * spatial, node.attr_ints("dilations") or [1] * spatial
-    sizes = tuple(
-        floor_divide(d + pads[i] + pads[i + spatial] - dilations[i] * (kernel[i] - 1) - 1, strides[i]) + 1
-        for i, d in enumerate(shape[2:])
-    )
-    channels = weights[0] if weights else shape[1]
-    out = (shape[0], channels, *(_nonnegative(d, node, i + 2) for i, d in enumerate(sizes)))
-    return [out] * len(node.outputs)
-
-
-@rule("GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool")
-def _global(node: Node, known: Known) -> Sequence[Shape | None]:
-    shape = known.shape(node.input(0))
-    return [(*shape[:2], *(1 for _ in shape[2:]))] if shape else []
