@@ -28,6 +28,8 @@ import numpy as np
 from trtconv.passes.core import Example, Graph, Node, Pass, Refused, Replacement, Target, Trouble, padding, refused
 from trtconv.passes.core.shape_arithmetic import is_shape_arithmetic
 
+AXES_TOO = "the pads are computed, and so are the axes or the rank"
+
 
 class ComputedPads(Pass):
     """Pads that are no constant, or not where the parser looks for them."""
@@ -80,7 +82,7 @@ class ComputedPads(Pass):
             return None
         if target.before(8, 2):
             return refused(f"{target.title} wants constant pads, and these are computed at run time")
-        why = _why_no_shape_tensor(node, graph)
+        why = AXES_TOO if node.input(3) and target.before(10, 0) else _why_no_shape_tensor(node, graph)
         return refused(f"{target.title} cannot use these pads: {why}") if why else None
 
     def rewrite(self, node: Node, graph: Graph, target: Target) -> Replacement:
@@ -91,7 +93,7 @@ class ComputedPads(Pass):
         if pads is not None:
             padding.without_pad(r, node.input(0), pads, fill, how, node.outputs[0])
             return r
-        why = _why_no_shape_tensor(node, graph)
+        why = AXES_TOO if node.input(3) else _why_no_shape_tensor(node, graph)
         if why:
             raise Refused(why)
         if how != "constant":
@@ -102,8 +104,6 @@ class ComputedPads(Pass):
 
 def _why_no_shape_tensor(node: Node, graph: Graph) -> str:
     length = graph.shape(node.input(1))
-    if node.input(3):
-        return "the pads are computed, and so are the axes or the rank"
     if length is None or len(length) != 1 or not isinstance(length[0], int):
         return "how many pads there are is not known before it runs"
     if not is_shape_arithmetic(graph, node.input(1)):
