@@ -359,3 +359,24 @@ def test_weights_are_neither_read_nor_copied() -> None:
     result = trtconv.fix(model, target="tensorrt-10.3", only=CLEANING)
     assert operators(result.model) == ["Transpose", "MatMul"]
     assert ["external file" in f.refusal for f in result.remaining] == [True]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "y = Transpose <perm=[0, 5]> (x)",
+        "y = Concat <axis=0> (s, s)",
+        "y = Slice(x, v, v, far)",
+        "y = Tile(x, v)",
+        "y = Squeeze(x, far)",
+        "y = Gather <axis=7> (x, v)",
+        "y = Reshape(c, far)",
+    ],
+)
+def test_a_malformed_node_is_left_to_whoever_runs_it(text: str) -> None:
+    model = parse(f"""<ir_version: 8, opset_import: ["": 17]>
+        g (float[N,4] x) => (float[A,B] y)
+        <float s = {{1}}, int64[1] v = {{0}}, int64[1] far = {{9}}, float[2] c = {{1, 2}}> {{ {text} }}""")
+    result = trtconv.fix(model, target="tensorrt-10.3", only=CLEANING)
+    assert not result.crashes
+    assert operators(result.model) == operators(model)

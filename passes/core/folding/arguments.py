@@ -9,7 +9,7 @@ import numpy as np
 
 from trtconv.passes.core.folding.dims import Expr, Size, equal
 from trtconv.passes.core.folding.shapes import Shape
-from trtconv.passes.core.folding.values import slice_bounds
+from trtconv.passes.core.folding.values import MALFORMED, slice_bounds
 
 if TYPE_CHECKING:
     from trtconv.passes.core.folding.shapes import Known
@@ -25,7 +25,10 @@ def constant_arguments(node: Node, known: Known) -> Arguments:
     """Inputs of `node` that a constant can take the place of; empty where there are none."""
     rule = _RULES.get(node.op_type) if not node.domain else None
     shape = known.shape(node.input(0)) if rule is not None else None
-    return {} if rule is None or shape is None else rule(node, shape, known)
+    try:
+        return {} if rule is None or shape is None else rule(node, shape, known)
+    except MALFORMED:
+        return {}
 
 
 def _computed(node: Node, index: int, known: Known) -> list[Size] | None:

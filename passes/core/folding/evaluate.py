@@ -15,7 +15,7 @@ from onnx import numpy_helper
 
 from trtconv.passes.core.folding import dims
 from trtconv.passes.core.folding.shapes import Known, axes_of
-from trtconv.passes.core.folding.values import Value, slice_bounds, slice_range, vector
+from trtconv.passes.core.folding.values import MALFORMED, Value, slice_bounds, slice_range, vector
 
 if TYPE_CHECKING:
     from trtconv.passes.core.folding.values import Array
@@ -46,7 +46,7 @@ def evaluate(node: Node, args: Args, known: Known) -> Value | None:
     try:
         with np.errstate(all="ignore"):
             return EVALUATORS[node.op_type](node, args, known)
-    except (ValueError, IndexError):  # shapes that do not fit: whoever runs the model will say so
+    except MALFORMED:
         return None
 
 

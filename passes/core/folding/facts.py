@@ -13,7 +13,7 @@ from trtconv.passes.core.folding.batch import is_pure
 from trtconv.passes.core.folding.dims import dim, unknown
 from trtconv.passes.core.folding.evaluate import EVALUATORS, evaluate, of_shape
 from trtconv.passes.core.folding.shapes import RULES, Shape
-from trtconv.passes.core.folding.values import Value
+from trtconv.passes.core.folding.values import MALFORMED, Value
 from trtconv.passes.core.graph import Graph, Node, TensorType
 from trtconv.passes.core.model import data_size
 
@@ -33,8 +33,6 @@ GROWTH_LIMIT = 16 << 20
 UNKNOWN_LIMIT = 16
 """Elements of an integer tensor computed at run time that are followed as unknowns."""
 
-REPEATED_BODIES = ("Loop", "Scan", "SequenceMap")
-"""Operators whose subgraph runs many times, with shapes that may change from one time to the next."""
 
 WHOLE_NUMBERS: dict[int, DType] = {TensorProto.INT64: np.dtype(np.int64), TensorProto.INT32: np.dtype(np.int32)}
 
@@ -165,7 +163,10 @@ class Facts:
 
     def _learn_shapes(self, node: Node) -> None:
         rule = None if node.domain else RULES.get(node.op_type)
-        found = rule(node, self) if rule is not None else ()
+        try:
+            found = rule(node, self) if rule is not None else ()
+        except MALFORMED:
+            found = ()
         for index, tensor in enumerate(node.outputs):
             shape = found[index] if index < len(found) else None
             if shape is None and not self.repeats:
@@ -247,4 +248,5 @@ def _numbers(shape: Shape | None) -> tuple[int, ...] | None:
 
 
 def _is_repeated(graph: Graph) -> bool:
-    return graph.owner is not None and graph.owner.op_type in REPEATED_BODIES
+    """Whether `graph` may run many times, with other shapes each time: any subgraph but a branch of an If."""
+    return graph.owner is not None and (graph.owner.op_type != "If" or bool(graph.owner.domain))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from trtconv.passes.core.folding.dims import equal
 from trtconv.passes.core.folding.shapes import RULES, Shape, axes_of, reshape_target
-from trtconv.passes.core.folding.values import INT_MAX, slice_bounds
+from trtconv.passes.core.folding.values import INT_MAX, MALFORMED, slice_bounds
 
 if TYPE_CHECKING:
     from trtconv.passes.core.folding.shapes import Known
@@ -27,7 +27,10 @@ def why_no_op(node: Node, graph: Graph, known: Known) -> str:
     if node.domain or not node.input(0) or any(graph.consumers(o) or graph.is_output(o) for o in node.outputs[1:]):
         return ""
     rule = RULES_BY_OPERATOR.get(node.op_type)
-    return "" if rule is None else rule(node, graph, known)
+    try:
+        return "" if rule is None else rule(node, graph, known)
+    except MALFORMED:
+        return ""
 
 
 def _identity(node: Node, graph: Graph, known: Known) -> str:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 INT_MAX = np.iinfo(np.int32).max
 """Ends of slices from here on mean "to the end", whatever the size."""
 
+MALFORMED = (ValueError, IndexError, ZeroDivisionError)
+"""What rules raise for nodes whose shapes, axes or arguments do not fit: nothing is known of their outputs then."""
+
 EXPRESSION_LIMIT = 256
 """Elements of a tensor that are followed as expressions."""
 
