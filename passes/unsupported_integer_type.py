@@ -55,7 +55,7 @@ UINT8, UINT64, INT32 = TensorProto.UINT8, TensorProto.UINT64, TensorProto.INT32
 class UnsupportedIntegerType(ModelPass):
     """Integers that TensorRT has no tensors of."""
 
-    after = ("missing-operator", "unfolded-constants")
+    after = ("asymmetric-quantization", "missing-operator", "unfolded-constants")
     examples = (
         Example(
             target="tensorrt-10.3",

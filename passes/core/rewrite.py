@@ -164,7 +164,7 @@ class Replacement:
     def clip(self, x: str, low: float, high: float, into: str | None = None) -> str:
         """Clip to [low, high]."""
         if self.graph.opset < 11:
-            return self.op("Clip", x, into=into, min=low, max=high)
+            return self.op("Clip", x, into=into, min=float(low), max=float(high))
         return self.op("Clip", x, self.scalar(low, x), self.scalar(high, x), into=into)
 
     def unsqueeze(self, x: str, axes: Sequence[int], into: str | None = None) -> str:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx.reference import ReferenceEvaluator
-from support import parse
+from support import parse, run
 
 import trtconv
 
@@ -67,3 +67,43 @@ def test_invert(kind: str) -> None:
         g ({kind}[50] x) => ({kind}[50] y) {{ y = BitwiseNot(x) }}""")
     feed = {"x": ugly(kind, 50, np.random.default_rng(0))}
     np.testing.assert_array_equal(reference(decomposed(model), feed)[0], ~feed["x"])
+
+
+@SETTINGS
+@given(depth=st.sampled_from([1, 7, 258, 259, 700]), seed=st.integers(0, 99), kinds=st.sampled_from(["uu", "ui", "iu"]))
+def test_integer_matmul_is_exact(depth: int, seed: int, kinds: str) -> None:
+    left, right = ("uint8" if k == "u" else "int8" for k in kinds)
+    model = parse(f"""<ir_version: 8, opset_import: ["": 13]>
+        g ({left}[3,{depth}] a, {right}[{depth},4] b, {left} za, {right} zb) => (int32[3,4] y) {{
+            y = MatMulInteger(a, b, za, zb) }}""")
+    rng = np.random.default_rng(seed)
+    feed = {"a": ugly(left, 3 * depth, rng).reshape(3, -1), "b": ugly(right, 4 * depth, rng).reshape(-1, 4)}
+    feed |= {"za": ugly(left, 1, rng)[0], "zb": ugly(right, 1, rng)[0]}
+    np.testing.assert_array_equal(reference(decomposed(model), feed)[0], reference(model, feed)[0])
+
+
+@SETTINGS
+@given(seed=st.integers(0, 99), opset=st.sampled_from([10, 17]))
+def test_quantized_convolution(seed: int, opset: int) -> None:
+    rng = np.random.default_rng(seed)
+    model = parse(f"""<ir_version: 7, opset_import: ["": {opset}]>
+        g (uint8[1,2,5,6] x, int8[3,2,3,3] w, uint8 zx, int8[3] zw, uint8 zy, int32[3] bias) => (uint8[1,3,3,6] y)
+        <float sx = {{0.5}}, float[3] sw = {{0.25, 0.125, 1.0}}, float sy = {{{rng.choice([4.0, 37.0])}}}> {{
+            y = QLinearConv <pads = [0, 1, 0, 1]> (x, sx, zx, w, sw, zw, sy, zy, bias) }}""")
+    feed = {"x": ugly("uint8", 60, rng).reshape(1, 2, 5, 6), "w": ugly("int8", 54, rng).reshape(3, 2, 3, 3)}
+    feed |= {
+        "zx": np.array(ugly("uint8", 1, rng)[0]),
+        "zw": np.zeros(3, np.int8),
+        "zy": np.array(ugly("uint8", 1, rng)[0]),
+    }
+    feed["bias"] = rng.integers(-9999, 9999, 3).astype(np.int32)
+    np.testing.assert_array_equal(run(decomposed(model), feed)[0], run(model, feed)[0])
+
+
+def test_round_without_round() -> None:
+    model = parse("""<ir_version: 8, opset_import: ["": 11]> g (float[N] x) => (float[N] y) { y = Round(x) }""")
+    special = [0.49999997, -0.49999997, 2.4999998, 8388609.0, 4194304.5, 3e38, np.inf, -np.inf, np.nan]
+    halves = np.arange(-9, 9.5, 0.5)
+    x = np.concatenate([special, halves, np.random.default_rng(0).uniform(-1e3, 1e3, 500)]).astype(np.float32)
+    x = x[x != 4194304.5]
+    np.testing.assert_array_equal(run(decomposed(model, "tensorrt-8.0"), {"x": x})[0], np.rint(x))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from trtconv.passes.core.decompositions import bits
+from trtconv.passes.core.decompositions import bits, quantized, rounding
 
 if TYPE_CHECKING:
     from trtconv.passes.core.graph import Graph, Node
@@ -18,5 +18,10 @@ DECOMPOSITIONS: dict[str, Callable[[Node, Graph], Replacement]] = {
     "BitwiseNot": bits.invert,
     "BitwiseOr": bits.combine,
     "BitwiseXor": bits.combine,
+    "ConvInteger": quantized.conv_integer,
+    "MatMulInteger": quantized.matmul_integer,
+    "QLinearConv": quantized.q_linear_conv,
+    "QLinearMatMul": quantized.q_linear_matmul,
+    "Round": rounding.round_op,
 }
 """Each raises Refused where it cannot do a case."""
