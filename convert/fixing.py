@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,6 +57,15 @@ class Fix:
         """One sentence: what is left, and what was written."""
         left = verdict(self.remaining, self.title)
         return f"{left}; wrote {self.output}" if self.output else left
+
+    @property
+    def evidence(self) -> str:
+        """How many edits are bit-equal, close or not checkable: `12 bit-equal, 2 within 3 ULP`; empty without any."""
+        found = [edit.evidence for edit in self.edits if edit.evidence is not None]
+        counts = Counter[str](e.verdict for e in found)
+        furthest = max((e.max_ulp for e in found), default=0)
+        texts = {"bit-equal": "bit-equal", "close": f"within {furthest} ULP", "not checkable": "not checkable here"}
+        return ", ".join(f"{counts[verdict]} {text}" for verdict, text in texts.items() if counts[verdict])
 
     def save(self, path: str | os.PathLike[str]) -> Fix:
         """Write the model, whole or not at all, and return the Fix that knows where. Raises BadInput."""

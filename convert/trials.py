@@ -46,8 +46,10 @@ FLOATS = frozenset({TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, 
 
 CONSTANT_LIMIT = 64 << 20
 """Bytes of constants of one cut; beyond it an edit is not checked."""
-LARGE = 1 << 22
-"""Elements fed to one cut from which on it is run on random values only."""
+LARGE_SIDE = 16
+"""Fixed height or width from which on an edit is tried on smaller images first."""
+LARGE = 1 << 24
+"""Work in one cut from which on it is run on random values only."""
 
 
 class NotCheckable(Exception):
@@ -102,9 +104,8 @@ def shrunk(found: TensorType) -> TensorType:
     dims = found.shape or ()
     if len(dims) < 4:
         return found
-    return TensorType(
-        found.dtype, tuple(f"={d}" if a > 1 and isinstance(d, int) and d > 32 else d for a, d in enumerate(dims))
-    )
+    small = [f"={d}" if isinstance(d, int) and d > LARGE_SIDE else d for d in dims[2:]]
+    return TensorType(found.dtype, (*dims[:2], *small))
 
 
 def _known_type(name: str, cut: Cut) -> TensorType:
@@ -155,8 +156,7 @@ def _cases(
     seen: list[dict[str, tuple[int, ...]]] = []
     for name, sizes in chosen:
         shapes, special = sized(types, sizes), SPECIAL.get(name)
-        elements = sum(int(np.prod(shape)) for shape in shapes.values())
-        if (shapes in seen and not (plain and special)) or (elements > LARGE and seen):
+        if (shapes in seen and not (plain and special)) or (seen and _work(shapes, graph) > LARGE):
             continue
         seen.append(shapes)
         feed = seeded_case(main, name, shapes, seed).feed
@@ -164,6 +164,12 @@ def _cases(
             rng = np.random.default_rng(seed)
             feed |= {n: _mixed(rng, feed[n], special) for n in plain}
         yield name, feed
+
+
+def _work(shapes: dict[str, tuple[int, ...]], graph: GraphProto) -> int:
+    """Multiplications, were every weight used at every position."""
+    positions = sum(int(np.prod(shape)) // max(1, shape[1] if len(shape) > 1 else 1) for shape in shapes.values())
+    return positions * max(64, sum(int(np.prod(tensor.dims)) for tensor in graph.initializer))
 
 
 def sized(types: dict[str, TensorType], sizes: dict[str, int]) -> dict[str, tuple[int, ...]]:

@@ -17,6 +17,7 @@ from trtconv.cli.options import announce, finish, json_option, model_argument, t
 @click.option("--skip", multiple=True, metavar="PASS", help="Leave this pass out; repeatable.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
 @click.option("--diff", is_flag=True, help="Show the nodes before and after each edit.")
+@click.option("--no-evidence", is_flag=True, help="Do not run the graphs of each edit before and after it.")
 @json_option
 def command(
     model: str | None,
@@ -26,6 +27,7 @@ def command(
     skip: tuple[str, ...],
     dry_run: bool,
     diff: bool,
+    no_evidence: bool,
     as_json: bool,
 ) -> int:
     """Rewrite MODEL so that the target takes it and computes the same; MODEL itself is never changed.
@@ -47,7 +49,13 @@ def command(
     results = []
     for one in choice.models:
         with working(f"fixing {one.path.name}"):
-            result = trtconv.fix(one.path, target=target or one.target or "auto", only=only, skip=skip)
+            result = trtconv.fix(
+                one.path,
+                target=target or one.target or "auto",
+                only=only,
+                skip=skip,
+                evidence=False if no_evidence else None,
+            )
             remaining, ignored, unused = suppress(result.remaining, one.ignore)
             result = replace(result, remaining=remaining, ignored=ignored, unused_ignores=tuple(map(str, unused)))
             if not dry_run:

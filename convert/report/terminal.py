@@ -103,8 +103,12 @@ def _fix(result: Fix, model: str) -> None:
         more = len({e.why for e in edits}) - 1
         why = edits[0].why + (f" (and {more} more reason{'s' * (more > 1)}; --diff shows each edit)" if more else "")
         grid.add_row(Text("fixed", "green"), f"{len(edits)} x", name, why)
-    if result.edits:
+    for edit in result.undone:
+        grid.add_row(Text("undone", "bold red"), "1 x", edit.pass_name, f"at {edit.node}: {edit.evidence}")
+    if grid.row_count:
         out.print(grid)
+    if result.evidence:
+        out.print(Text(f"  evidence for the edits: {result.evidence}", style="dim"))
     _findings(out, result.remaining)
     _suppressed(out, result.ignored, result.unused_ignores)
     _crashes(out, result.crashes)
@@ -243,6 +247,8 @@ def show_diff(result: Fix) -> None:
     out = console()
     for edit in result.edits:
         out.print(Text(f"{edit.pass_name} at {edit.node}: {edit.why}", style="bold"))
+        if edit.evidence is not None:
+            out.print(Text(f"  {edit.evidence}", style="dim"))
         for line in _diff_lines(edit):
             out.print(Text(line, style="red" if line[0] == "-" else "green"), soft_wrap=True)
 
