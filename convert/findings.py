@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from trtconv.passes.core import Graph, Node, Pass, Target, Trouble
 
 
+PARSER = "parser"
+"""What stands in place of a pass's name at a finding that no pass foresaw, but the real parser."""
+
+
 class Place(TypedDict):
     """Where a node is: its tensors, and what the export recorded of the code that made it."""
 

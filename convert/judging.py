@@ -8,14 +8,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from trtconv.errors import BadInput, NativeFailure, Unavailable
-from trtconv.findings import Finding
+from trtconv.findings import PARSER, Finding
 
 if TYPE_CHECKING:
     from trtconv.parsing import ParserVerdict, Source
     from trtconv.passes.core import Model, Node, Target
-
-PARSER = "parser"
-"""What stands in place of a pass's name at a finding that no pass foresaw."""
+    from trtconv.runtimes.network import ParserError
 
 
 @dataclass(frozen=True)
@@ -99,15 +97,16 @@ def compare(
         if error.node not in foreseen | seen or not error.node:
             seen.add(error.node)
             where = f" (in {' > '.join(error.functions)})" if error.functions else ""
-            added.append(_finding(error.node, error.op_type, error.message + where, nodes.get(error.node)))
-    return (*findings, *added), tuple(
-        Disagreement(f.node, f.op_type, "no pass foresees it", f"the parser of {name} refuses it: {f.why}")
-        for f in added
-    )
+            added.append(_finding(error, error.message + where, nodes.get(error.node)))
+    refuses = f"the parser of {name} refuses it"
+    return (*findings, *added), tuple(Disagreement(f.node, f.op_type, "no pass foresees it", refuses) for f in added)
 
 
-def _finding(name: str, op_type: str, why: str, node: Node | None) -> Finding:
-    found = Finding(PARSER, "refused", name, op_type, why)
+def _finding(error: ParserError, why: str, node: Node | None) -> Finding:
+    from trtconv.explaining import explain_error
+
+    meaning = "; ".join(f"{e.means}" for e in explain_error(error.text).explanations)
+    found = Finding(PARSER, "refused", error.node, error.op_type, f"{why} ({meaning})" if meaning else why)
     return found if node is None else replace(found, **Finding.place(node))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trtconv.findings import Finding, refusal_at
+from trtconv.findings import PARSER, Finding, refusal_at
 from trtconv.pipeline import troubles
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ class Lint:
         if self.parser is None:
             return verdict(self.findings, self.title)
         word = "parses" if self.parser.accepted else "does not parse"
-        return f"{word} for {self.title}, as {self.parser.version} says; predicted: {counts(self.findings)}"
+        predicted = counts(tuple(f for f in self.findings if f.pass_name != PARSER))
+        return f"{word} for {self.title}, as {self.parser.version} says; predicted: {predicted}"
 
     def to_json(self) -> dict[str, object]:
         """`{"target", "ok", "nodes", "verdict", "basis", "parser", "disagreements", "findings", ...}`."""

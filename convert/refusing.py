@@ -48,7 +48,7 @@ def refusal(built: Built, path: Path, product: Product) -> BuildRefused:
         where = "\n         ".join(map(error_text, errors[:SHOWN]))
     else:
         what, where = f"{title} refuses {path.name}: its parser takes it, its builder does not", built.failure
-    refused = BuildRefused(what, where=where, do=_advice(findings, path))
+    refused = BuildRefused(what, where=where, do=_advice(findings, path, errors))
     refused.errors, refused.findings = errors, findings
     return refused
 
@@ -78,14 +78,22 @@ def _findings(path: Path, product: Product, version: str, nodes: set[str]) -> tu
     return tuple(f for f in found if f.is_fatal and (f.node in nodes or nodes == {""}))
 
 
-def _advice(findings: Sequence[Finding], path: Path) -> str:
+def _advice(findings: Sequence[Finding], path: Path, errors: Sequence[ParserError]) -> str:
     mends = [f"{f.pass_name} at {f.node}" for f in findings if not f.refusal]
     cannot = [f"{f.pass_name} cannot mend {f.node}: {f.refusal}" for f in findings if f.refusal]
     if mends:
         return "; ".join([f"`trtconv fix {path.name}` mends it ({', '.join(mends[:SHOWN])})", *cannot[:SHOWN]])
     if cannot:
         return "; ".join(cannot[:SHOWN])
-    return (
+    return _meaning(errors) or (
         f"try `trtconv fix {path.name}`, which may do away with it by folding constants; no pass is about it, so else "
         "change the export so that it is not made"
     )
+
+
+def _meaning(errors: Sequence[ParserError]) -> str:
+    """What the product's own words mean and call for; empty where nothing is known of them."""
+    from trtconv.explaining import explain_error
+
+    found = explain_error("\n".join(error.text for error in errors)).explanations
+    return "; ".join(dict.fromkeys(f"{e.means}: {e.do}" for e in found))
