@@ -31,7 +31,7 @@ from trtconv.passes.core.decompositions import DECOMPOSITIONS
 class MissingOperator(Pass):
     """An operator without an importer."""
 
-    domains = ("", "ai.onnx.preview")
+    domains = ("", "ai.onnx.ml", "ai.onnx.preview")
     safety = Safety.ROUNDING
     after = ("unfolded-constants",)
     examples = (
@@ -64,8 +64,10 @@ class MissingOperator(Pass):
     )
 
     def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
-        """A standard operator that the parser does not register."""
-        if target.has(node.op_type) or functions.schema(node, graph) is None:
+        """An operator of ONNX, or of no domain, that the parser does not register."""
+        if target.has(node.op_type) or graph.model.has_function(node.domain, node.op_type):
+            return None
+        if not target.is_rtx and _is_own(node.op_type):
             return None
         return refused(f"{target.title} has no importer for {node.op_type}")
 
@@ -73,3 +75,8 @@ class MissingOperator(Pass):
         """A decomposition of ours, else the function body."""
         own = DECOMPOSITIONS.get(node.op_type)
         return functions.expand(graph, node) if own is None else own(node, graph)
+
+
+def _is_own(op_type: str) -> bool:
+    """Whether TensorRT's own plugins or importers have the name: `EfficientNMS_TRT`, `TRT_FP8QuantizeLinear`."""
+    return op_type.endswith("_TRT") or op_type.startswith("TRT_")
