@@ -19,6 +19,7 @@ from rich.text import Text
 from trtconv.building import Engine
 from trtconv.doctoring import Doctor
 from trtconv.fixing import Fix
+from trtconv.known import Difference
 from trtconv.linting import Lint
 from trtconv.parity import Leg, Parity
 
@@ -162,6 +163,21 @@ def _doctor(result: Doctor, model: str = "") -> None:
         mark = Text("yes", "green") if ability.possible else Text("no", "yellow")
         abilities.add_row(mark, ability.name, ability.why)
     out.print(abilities)
+
+
+@show.register
+def _difference(result: Difference, model: str) -> None:
+    out = console()
+    out.print(Text(f"{result.before} -> {result.after}", style="bold"))
+    for word, names in (("gained", result.gained), ("lost", result.lost)):
+        out.print(Text(f"  operators {word}: {', '.join(names) or 'none'}"))
+    (_, before), (_, after) = result.opsets
+    out.print(Text(f"  documented opset: up to {before} -> up to {after}"))
+    out.print(Text(f"  known from: {', '.join(result.evidence)}", style="dim"))
+    for word, findings in (("appear", result.appear), ("disappear", result.disappear)):
+        if model:
+            out.print(Text(f"  findings in {model} that {word}: {len(findings)}"))
+        _findings(out, findings)
 
 
 def _outputs(leg: Leg) -> Table:

@@ -116,6 +116,11 @@ class Target:
         oldest, newest = self._details["opset"]
         return oldest, newest
 
+    @property
+    def opset_evidence(self) -> str:
+        """Where the opsets are known from: a key of `facts()["evidence"]`."""
+        return "inferred" if self.is_rtx or self.is_newer_than_known else str(self._details["opset_from"])
+
     def before(self, *version: int) -> bool:
         """Whether the parser is older than TensorRT `version`: `target.before(8, 2)`."""
         return self.parser < version
