@@ -107,6 +107,7 @@ def target_page(target: Target) -> str:
 def operator_page(op_type: str) -> str:
     """Markdown page: which products take an operator since when, documented element types, and the passes about it."""
     from trtconv.passes.core.catalogue import catalogue
+    from trtconv.runtimes.network import plain_text
 
     known_operator: dict[str, Any] = facts()["operators"].get(op_type, {})
     rows = list(_ranges(op_type))
@@ -117,7 +118,8 @@ def operator_page(op_type: str) -> str:
     for version, found in measured()["versions"].items():
         why = found["never_accepted"].get(op_type)
         if why:
-            rows.append((f"TensorRT-RTX {version} says", " ".join(why.split()), "measured"))
+            stage, _, text = why.partition(": ")
+            rows.append((f"TensorRT-RTX {version}, {stage}", plain_text(text) or text, "measured"))
     about = [name for name, one in catalogue().items() if op_type in one.ops]
     passes = ["", "Passes about it: " + ", ".join(about)] if about else []
     return _page(op_type, rows) + "\n".join([*passes, ""])

@@ -128,20 +128,24 @@ class Target:
     def has(self, op_type: str) -> bool:
         """Whether the parser takes the operator in some form.
 
-        Of TensorRT: whether it registers an importer. Of TensorRT-RTX: whether it registers one, and took at least one
-        of the standard's cases with the operator when it was measured.
+        Of TensorRT: whether it registers an importer. Of TensorRT-RTX: whether it registers one, and did not refuse
+        every one of the standard's cases with the operator when it was measured.
         """
         if self.is_rtx:
-            found = measured()["versions"][_text(self.nearest)]
-            return op_type in found["registered"] and op_type not in found["never_accepted"]
+            return op_type in self._measured["registered"] and op_type not in self._measured["never_accepted"]
         known_operator = facts()["operators"].get(op_type)
         return known_operator is not None and parse_version(known_operator["since"]) <= self.parser
 
     def evidence(self, op_type: str) -> str:
         """Where it is known from whether the parser has the operator: a key of `facts()["evidence"]`."""
-        if self.is_newer_than_known:
+        if self.is_newer_than_known or (self.is_rtx and op_type in self._measured["unmeasured"]):
             return "inferred"
         return "measured" if self.is_rtx else str(self._details["operators"])
+
+    @property
+    def _measured(self) -> dict[str, Any]:
+        found: dict[str, Any] = measured()["versions"][_text(self.nearest)]
+        return found
 
     @property
     def _details(self) -> dict[str, Any]:

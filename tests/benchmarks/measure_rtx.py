@@ -223,7 +223,7 @@ def judge(job):
     if wanted:
         config.add_optimization_profile(profile)
     if builder.build_serialized_network(network, config) is None:
-        return "build: " + str(log.errors[-1:])[:200]
+        return "build: " + (log.errors or ["no reason given"])[-1].partition(" In ")[0][:200]
     return None
 
 request = json.load(sys.stdin)

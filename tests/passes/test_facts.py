@@ -1,0 +1,289 @@
+"""The known limits of the parsers, row by row: a minimal model each, flagged for the versions in its range only."""
+
+from __future__ import annotations
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from support import parse
+
+from trtconv.linting import find_all
+from trtconv.passes.core import Model, Target
+from trtconv.passes.core.catalogue import catalogue
+from trtconv.passes.core.target import facts, known, parse_version
+
+TARGETS = [Target.parse(name) for name in known() if "rtx" not in name]
+Ranges = dict[str, tuple[str, str | None]]
+"""Effect -> first version that has it, and first version that no longer has; None: all that came later."""
+
+
+def head(opset: int) -> str:
+    return f'<ir_version: {10 if opset > 20 else 8}, opset_import: ["": {opset}]> g '
+
+
+def flagged(model: onnx.ModelProto, name: str) -> dict[str, list[str]]:
+    """Per effect, the versions for which the pass has a finding."""
+    found: dict[str, list[str]] = {}
+    view = Model(model)
+    for target in TARGETS:
+        crashes: list[str] = []
+        for finding in find_all(view, target, [catalogue()[name]], crashes):
+            found.setdefault(finding.effect, []).append(str(target))
+        assert not crashes
+    return found
+
+
+def within(ranges: Ranges) -> dict[str, list[str]]:
+    """Per effect, the versions in its range."""
+    return {
+        effect: [
+            str(t) for t in TARGETS if t.version >= parse_version(a) and (b is None or t.version < parse_version(b))
+        ]
+        for effect, (a, b) in ranges.items()
+    }
+
+
+IMAGE = "(float[1,2,8,8] x) => (float[A,B,C,D] y)"
+ALL: Ranges = {"refused": ("7.0", None)}
+CASES: list[tuple[str, str, str, Ranges]] = [
+    # 1: parser-wide
+    ("foreign-operator", "a domain of one's own", f"{head(17)}{IMAGE} {{ y = my.ops.Mystery(x) }}", ALL),
+    ("missing-operator", "no operator of ONNX", f"{head(17)}{IMAGE} {{ y = Mystery(x) }}", ALL),
+    ("missing-operator", "no importer ever", f"{head(17)}(float[N,3,3] x) => (float[N] y) {{ y = Det(x) }}", ALL),
+    (
+        "unread-outputs",
+        "outputs that nobody reads",
+        f"{head(12)}{IMAGE} {{ y, mask = Dropout(x) }}",
+        {"refused": ("8.6.0", None)},
+    ),
+    # 2.1: HardSwish
+    ("missing-operator", "HardSwish", f"{head(14)}{IMAGE} {{ y = HardSwish(x) }}", {"refused": ("7.0", "8.4.0")}),
+    (
+        "hard-swish-type",
+        "HardSwish of BF16",
+        f"{head(22)}(bfloat16[4] x) => (bfloat16[4] y) {{ y = HardSwish(x) }}",
+        {"refused": ("8.5.1", None)},
+    ),
+    # 2.2: Pad
+    (
+        "computed-pads",
+        "pads as an input, constant",
+        f"{head(11)}{IMAGE} <int64[8] p = {{0,0,1,1,0,0,1,1}}> {{ y = Pad(x, p) }}",
+        {"refused": ("7.0", "7.1")},
+    ),
+    (
+        "computed-pads",
+        "pads from shape arithmetic",
+        f"{head(13)}(float[1,2,H,8] x) => (float[A,B,C,D] y) <int64[4] z = {{0,0,0,0}}> "
+        "{ s = Shape(x)  p = Concat<axis=0>(z, s)  y = Pad(x, p) }",
+        {"refused": ("7.0", "8.2.0")},
+    ),
+    (
+        "computed-pads",
+        "pads that depend on the data",
+        f"{head(13)}(float[1,2,8,8] x, float[8] f) => (float[A,B,C,D] y) {{ p = Cast<to=7>(f)  y = Pad(x, p) }}",
+        ALL,
+    ),
+    (
+        "refused-pad-mode",
+        "mode reflect",
+        f'{head(10)}{IMAGE} {{ y = Pad<mode="reflect", pads=[0,0,1,1,0,0,1,1]>(x) }}',
+        {"refused": ("7.0", "8.2.0")},
+    ),
+    (
+        "refused-pad-mode",
+        "mode wrap",
+        f'{head(19)}{IMAGE} <int64[8] p = {{0,0,1,1,0,0,1,1}}> {{ y = Pad<mode="wrap">(x, p) }}',
+        {"refused": ("7.0", "10.0.0")},
+    ),
+    (
+        "refused-pad-value",
+        "a value other than 0",
+        f"{head(10)}{IMAGE} {{ y = Pad<value=1.5, pads=[0,0,1,1,0,0,1,1]>(x) }}",
+        {"refused": ("7.0", "8.2.0")},
+    ),
+    (
+        "refused-pad-value",
+        "a value of integers",
+        f"{head(11)}(int32[1,2,8,8] x) => (int32[A,B,C,D] y) <int64[8] p = {{0,0,1,1,0,0,1,1}}, int32 v = {{3}}> "
+        "{ y = Pad(x, p, v) }",
+        {"refused": ("7.0", "8.2.0"), "silent": ("8.2.0", "8.4.1")},
+    ),
+    (
+        "pad-outside-image",
+        "padded channels",
+        f"{head(10)}{IMAGE} {{ y = Pad<pads=[0,1,0,0,0,0,0,0]>(x) }}",
+        {"refused": ("7.0", "8.0.1")},
+    ),
+    (
+        "pad-outside-image",
+        "three padded axes",
+        f"{head(10)}{IMAGE} {{ y = Pad<pads=[0,1,1,1,0,0,0,0]>(x) }}",
+        {"refused": ("7.0", "8.2.0")},
+    ),
+    (
+        "negative-pads",
+        "negative pads",
+        f"{head(10)}{IMAGE} {{ y = Pad<pads=[0,0,-1,-1,0,0,0,0]>(x) }}",
+        {"refused": ("8.2.0", "10.4")},
+    ),
+    (
+        "pad-with-axes",
+        "constant axes",
+        f"{head(18)}{IMAGE} <int64[2] p = {{1,1}}, int64[1] a = {{2}}, float v = {{0}}> {{ y = Pad(x, p, v, a) }}",
+        {"silent": ("7.0", "8.5.1"), "refused": ("8.5.1", "10.0.0")},
+    ),
+    (
+        "pad-type",
+        "UINT8",
+        f"{head(13)}(uint8[1,2,8,8] x) => (uint8[A,B,C,D] y) <int64[8] p = {{0,0,1,1,0,0,1,1}}> {{ y = Pad(x, p) }}",
+        {"refused": ("8.5.1", None)},
+    ),
+    (
+        "trailing-empty-inputs",
+        "an empty value",
+        f'{head(13)}{IMAGE} <int64[8] p = {{0,0,1,1,0,0,1,1}}> {{ y = Pad(x, p, "") }}',
+        {"refused": ("7.0", "8.5.1")},
+    ),
+    # 2.3: pools
+    (
+        "asymmetric-average-pool",
+        "asymmetric pads",
+        f"{head(11)}{IMAGE} {{ y = AveragePool<kernel_shape=[3,3], pads=[2,2,0,0]>(x) }}",
+        {"refused": ("7.0", "8.5.1")},
+    ),
+    (
+        "dilated-max-pool",
+        "MaxPool with dilations",
+        f"{head(11)}{IMAGE} {{ y = MaxPool<kernel_shape=[2,2], dilations=[2,2]>(x) }}",
+        ALL,
+    ),
+    (
+        "dilated-average-pool",
+        "AveragePool with dilations",
+        f"{head(19)}{IMAGE} {{ y = AveragePool<kernel_shape=[2,2], dilations=[2,2]>(x) }}",
+        ALL,
+    ),
+    (
+        "max-pool-indices",
+        "Indices of MaxPool",
+        f"{head(11)}(float[1,2,8,8] x) => (float[A,B,C,D] y, int64[A,B,C,D] i) "
+        "{ y, i = MaxPool<kernel_shape=[2,2]>(x) }",
+        ALL,
+    ),
+    (
+        "auto-pad-with-pads",
+        "auto_pad and pads",
+        f'{head(11)}{IMAGE} {{ y = MaxPool<kernel_shape=[3,3], auto_pad="SAME_UPPER", pads=[1,1,1,1]>(x) }}',
+        {"refused": ("10.0.0", None)},
+    ),
+    (
+        "pool-of-many-axes",
+        "four spatial axes",
+        f"{head(11)}(float[1,2,4,4,4,4] x) => (float[A,B,C,D,E,F] y) {{ y = MaxPool<kernel_shape=[2,2,2,2]>(x) }}",
+        ALL,
+    ),
+    # 2.4: Resize
+    (
+        "cubic-resize",
+        "cubic",
+        f'{head(13)}{IMAGE} <float[4] s = {{1,1,2,2}}> {{ y = Resize<mode="cubic">(x, "", s) }}',
+        {"refused": ("7.0", "8.5.1")},
+    ),
+    (
+        "computed-resize-scales",
+        "computed scales",
+        f"{head(13)}(float[1,2,H,8] x) => (float[A,B,C,D] y) {{ n = Shape(x)  s = Cast<to=1>(n)  "
+        'y = Resize(x, "", s) }',
+        {"refused": ("7.0", "8.4.0")},
+    ),
+    (
+        "antialiased-resize",
+        "antialias",
+        f'{head(18)}{IMAGE} <float[4] s = {{1,1,0.5,0.5}}> {{ y = Resize<mode="linear", antialias=1>(x, "", s) }}',
+        {"silent": ("7.0", "10.0.0"), "refused": ("10.0.0", None)},
+    ),
+    (
+        "resize-aspect-ratio",
+        "keep_aspect_ratio_policy",
+        f"{head(18)}{IMAGE} <int64[4] s = {{1,2,16,20}}> "
+        '{ y = Resize<mode="linear", keep_aspect_ratio_policy="not_larger">(x, "", "", s) }',
+        {"silent": ("7.0", "10.0.0"), "refused": ("10.0.0", None)},
+    ),
+    (
+        "resize-with-axes",
+        "axes",
+        f'{head(18)}{IMAGE} <float[2] s = {{2,2}}> {{ y = Resize<mode="nearest", axes=[2,3]>(x, "", s) }}',
+        {"refused": ("7.0", "10.0.0")},
+    ),
+    (
+        "resize-coordinates",
+        "half_pixel_symmetric",
+        f"{head(19)}{IMAGE} <float[4] s = {{1,1,2,2}}> "
+        '{ y = Resize<mode="linear", coordinate_transformation_mode="half_pixel_symmetric">(x, "", s) }',
+        ALL,
+    ),
+    (
+        "resize-type",
+        "INT32",
+        f"{head(13)}(int32[1,2,8,8] x) => (int32[A,B,C,D] y) <float[4] s = {{1,1,2,2}}> "
+        '{ y = Resize<mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor">(x, "", s) }',
+        {"refused": ("7.1", "8.5.1")},
+    ),
+    # 2.5: DepthToSpace
+    (
+        "depth-to-space-of-bytes",
+        "BOOL",
+        f"{head(13)}(bool[1,4,2,2] x) => (bool[1,1,4,4] y) {{ y = DepthToSpace<blocksize=2>(x) }}",
+        {"refused": ("7.1", None)},
+    ),
+    (
+        "misread-space-to-depth",
+        "SpaceToDepth",
+        f"{head(13)}(float[1,4,4,4] x) => (float[1,16,2,2] y) {{ y = SpaceToDepth<blocksize=2>(x) }}",
+        {"silent": ("7.0", "7.1")},
+    ),
+    # 4: others
+    (
+        "normalization-statistics",
+        "mean of LayerNormalization",
+        f"{head(17)}(float[2,4] x, float[4] s) => (float[2,4] y, float[2,1] m) {{ y, m = LayerNormalization(x, s) }}",
+        {"refused": ("9.1", None)},
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "ranges"), [(n, t, r) for n, _, t, r in CASES], ids=[f"{n}: {w}" for n, w, _, _ in CASES]
+)
+def test_flagged_in_its_range_and_nowhere_else(name: str, text: str, ranges: Ranges) -> None:
+    assert flagged(parse(text), name) == within(ranges)
+
+
+@pytest.mark.parametrize("op_type", sorted(facts()["operators"]))
+def test_every_operator_is_missing_before_its_first_version(op_type: str) -> None:
+    schema = onnx.defs.get_schema(op_type)
+    names = [f"x{i}" for i in range(schema.min_input)]
+    values = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [2, 2]) for n in names]
+    graph = helper.make_graph([helper.make_node(op_type, names, ["y"])], "g", values, [onnx.ValueInfoProto(name="y")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", schema.since_version)])
+    want = [str(t) for t in TARGETS if t.version < parse_version(facts()["operators"][op_type]["since"])]
+    assert flagged(model, "missing-operator").get("refused", []) == want
+
+
+HARMLESS = {
+    "HardSigmoid": f"{head(13)}{IMAGE} {{ y = HardSigmoid(x) }}",
+    "symmetric AveragePool": f"{head(11)}{IMAGE} {{ y = AveragePool<kernel_shape=[3,3], pads=[1,1,1,1]>(x) }}",
+    "zeros around an image": f"{head(10)}{IMAGE} {{ y = Pad<pads=[0,0,1,1,0,0,1,1]>(x) }}",
+    "DepthToSpace": f"{head(13)}(float[1,4,2,2] x) => (float[1,1,4,4] y) "
+    '{ y = DepthToSpace<mode="CRD", blocksize=2>(x) }',
+    "Conv1d": f"{head(13)}(float[1,2,8] x, float[3,2,3] w) => (float[1,3,6] y) {{ y = Conv(x, w) }}",
+}
+
+
+@pytest.mark.parametrize("text", HARMLESS.values(), ids=HARMLESS)
+def test_what_every_version_takes_is_never_refused(text: str) -> None:
+    view = Model(parse(text))
+    for target in TARGETS:
+        found = find_all(view, target, catalogue().values(), [])
+        assert not [f for f in found if f.is_fatal], target
