@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from onnx.reference import ReferenceEvaluator
 from support import parse, run
@@ -107,3 +107,91 @@ def test_round_without_round() -> None:
     x = np.concatenate([special, halves, np.random.default_rng(0).uniform(-1e3, 1e3, 500)]).astype(np.float32)
     x = x[x != 4194304.5]
     np.testing.assert_array_equal(run(decomposed(model, "tensorrt-8.0"), {"x": x})[0], np.rint(x))
+
+
+@SETTINGS
+@given(
+    length=st.integers(1, 9),
+    axis=st.integers(-3, 2),
+    exclusive=st.booleans(),
+    reverse=st.booleans(),
+    kind=st.sampled_from(["float", "int32"]),
+)
+def test_cum_prod(length: int, axis: int, exclusive: bool, reverse: bool, kind: str) -> None:
+    model = parse(f"""<ir_version: 13, opset_import: ["": 26]> g ({kind}[2,{length},3] x) => ({kind}[2,{length},3] y)
+        <int64 a = {{{axis}}}> {{ y = CumProd <exclusive = {int(exclusive)}, reverse = {int(reverse)}> (x, a) }}""")
+    x = np.random.default_rng(0).integers(-3, 4, (2, length, 3)).astype("f4" if kind == "float" else "i4")
+    want = reference(model, {"x": x})[0]
+    np.testing.assert_array_equal(reference(decomposed(model), {"x": x})[0], want)
+
+
+@SETTINGS
+@given(
+    count=st.integers(1, 9),
+    parts=st.sampled_from([1, 2]),
+    inverse=st.booleans(),
+    onesided=st.booleans(),
+    length=st.sampled_from([2, 4, 11]),
+    axis=st.sampled_from([1, -2, 2]),
+)
+def test_dft(count: int, parts: int, inverse: bool, onesided: bool, length: int, axis: int) -> None:
+    assume(not onesided or (parts == 2) == inverse)
+    if onesided and inverse:  # runtimes disagree on spectra of another length
+        count = length // 2 + 1
+    model = parse(f"""<ir_version: 9, opset_import: ["": 20]>
+        g (float[2,{count},{count},{parts}] x) => (float[A,B,C,D] y) <int64 a = {{{axis}}}, int64 n = {{{length}}}> {{
+            y = DFT <inverse = {int(inverse)}, onesided = {int(onesided)}> (x, n, a) }}""")
+    x = np.random.default_rng(0).standard_normal((2, count, count, parts)).astype(np.float32)
+    after = trtconv.fix(model, target="tensorrt-rtx-1.7", only=["missing-operator"]).model
+    assert "DFT" not in {n.op_type for n in after.graph.node}
+    np.testing.assert_allclose(reference(after, {"x": x})[0], reference(model, {"x": x})[0], atol=1e-5, rtol=1e-5)
+
+
+@SETTINGS
+@given(
+    block=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    stride=st.integers(1, 3),
+    dilation=st.integers(1, 2),
+    pad=st.integers(0, 1),
+)
+def test_col2im(block: tuple[int, int], stride: int, dilation: int, pad: int) -> None:
+    image = (7, 6)
+    columns = [(i + 2 * pad - dilation * (k - 1) - 1) // stride + 1 for i, k in zip(image, block, strict=True)]
+    rows, taps = columns[0] * columns[1], block[0] * block[1]
+    model = parse(f"""<ir_version: 8, opset_import: ["": 18]> g (float[2,{3 * taps},{rows}] x) => (float[2,3,7,6] y)
+        <int64[2] image = {{7, 6}}, int64[2] block = {{{block[0]}, {block[1]}}}> {{
+            y = Col2Im <strides = [{stride}, {stride}], dilations = [{dilation}, {dilation}],
+                pads = [{pad}, {pad}, {pad}, {pad}]> (x, image, block) }}""")
+    x = np.random.default_rng(0).standard_normal((2, 3 * taps, rows)).astype(np.float32)
+    np.testing.assert_allclose(run(decomposed(model), {"x": x})[0], run(model, {"x": x})[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_det(size: int) -> None:
+    model = parse(f"""<ir_version: 8, opset_import: ["": 11]>
+        g (float[4,{size},{size}] x) => (float[4] y) {{ y = Det(x) }}""")
+    x = np.random.default_rng(0).standard_normal((4, size, size)).astype(np.float32)
+    np.testing.assert_allclose(run(decomposed(model), {"x": x})[0], np.linalg.det(x), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "condition", "shape"),
+    [("<axis = 1>", "{0, 1, 1}", "A,B"), ("", "{1, 0, 0, 1}", "A"), ("", "{0}", "A"), ("<axis = -2>", "{1}", "A,B")],
+)
+def test_compress(attribute: str, condition: str, shape: str) -> None:
+    count = condition.count(",") + 1
+    model = parse(f"""<ir_version: 8, opset_import: ["": 11]> g (float[2,3] x) => (float[{shape}] y)
+        <bool[{count}] c = {condition}> {{ y = Compress {attribute} (x, c) }}""")
+    x = np.arange(6, dtype=np.float32).reshape(2, 3)
+    np.testing.assert_array_equal(run(decomposed(model), {"x": x})[0], run(model, {"x": x})[0])
+
+
+@pytest.mark.parametrize("target", ["tensorrt-8.2", "tensorrt-rtx-1.7"])
+@pytest.mark.parametrize("kind", ["int32", "float"])
+def test_mod_follows_the_divisor(kind: str, target: str) -> None:
+    model = parse(f"""<ir_version: 14, opset_import: ["": 28]> g ({kind}[64] x, {kind}[64] y) => ({kind}[64] z)
+        {{ z = Mod(x, y) }}""")
+    x, y = (a.astype("f4" if kind == "float" else "i4") for a in np.divmod(np.arange(64), 8))
+    feed = {"x": x - 4, "y": np.where(y < 4, y - 4, y - 3)}
+    after = trtconv.fix(model, target=target, only=["missing-operator", "float-modulo"]).model
+    np.testing.assert_array_equal(reference(after, feed)[0], np.mod(feed["x"], feed["y"]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from trtconv.passes.core.decompositions import bits, quantized, rounding
+from trtconv.passes.core.decompositions import bits, indexing, linear, modulo, quantized, rounding
 
 if TYPE_CHECKING:
     from trtconv.passes.core.graph import Graph, Node
@@ -18,8 +18,15 @@ DECOMPOSITIONS: dict[str, Callable[[Node, Graph], Replacement]] = {
     "BitwiseNot": bits.invert,
     "BitwiseOr": bits.combine,
     "BitwiseXor": bits.combine,
+    "Col2Im": indexing.col2im,
+    "Compress": indexing.compress,
+    "CumProd": indexing.cum_prod,
     "ConvInteger": quantized.conv_integer,
+    "DFT": linear.dft,
+    "Det": linear.det,
     "MatMulInteger": quantized.matmul_integer,
+    "MaxUnpool": indexing.max_unpool,
+    "Mod": modulo.mod,
     "QLinearConv": quantized.q_linear_conv,
     "QLinearMatMul": quantized.q_linear_matmul,
     "Round": rounding.round_op,
