@@ -33,11 +33,11 @@ class Disagreement:
         return dict(vars(self))
 
 
-def ask(source: Source, model: Model, target: Target, parser: bool | None) -> tuple[ParserVerdict | None, str]:
+def ask(source: Source, target: Target, parser: bool | None) -> tuple[ParserVerdict | None, str]:
     """The verdict of the installed parser, or None, and why there is none where a reader would expect one.
 
-    With `parser` None, it is asked where the product is installed in the target's version, works on this machine,
-    and finds the model's weights. True raises Unavailable where that is not so; False asks nothing.
+    With `parser` None, it is asked where the product is installed in the target's version and works on this machine.
+    True raises Unavailable where that is not so; False asks nothing.
     """
     from trtconv.parsing import parse_with
     from trtconv.runtimes.choice import product_for
@@ -46,26 +46,13 @@ def ask(source: Source, model: Model, target: Target, parser: bool | None) -> tu
         return None, ""
     try:
         product = product_for(str(target))
-        return parse_with(product.name, _path(source, model)), ""
+        return parse_with(product.name, source), ""
     except NativeFailure as error:
         return _crash(target, product.version or "", error), ""
     except (Unavailable, BadInput) as error:
         if parser:
             raise
         return None, f"the parser was not asked: {error.what}" if isinstance(error, BadInput) else ""
-
-
-def _path(source: Source, model: Model) -> Source:
-    """`source`, when its external weights are all there. Raises BadInput."""
-    from trtconv.files import external_tensors
-    from trtconv.passes.core.external import ExternalDataError, locate
-
-    for tensor in external_tensors(model.proto.graph) if model.file else ():
-        try:
-            locate(tensor, model.file.rpartition("/")[0], model.file)
-        except (ExternalDataError, ValueError, OSError) as error:
-            raise BadInput(str(error)) from error
-    return source
 
 
 def _crash(target: Target, version: str, error: NativeFailure) -> ParserVerdict:

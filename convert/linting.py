@@ -101,7 +101,7 @@ def lint(source: str | os.PathLike[str] | ModelProto, *, target: str = "auto", p
     model = load(source)
     crashes: list[str] = []
     findings = tuple(find_all(model, chosen, catalogue().values(), crashes))
-    word, why_none = ask(source, model, chosen, parser)
+    word, why_none = ask(source, chosen, parser)
     disagreements: tuple[Disagreement, ...] = ()
     if word is not None:
         findings, disagreements = compare(findings, word, model)
