@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from trtconv.bisect import Parting
     from trtconv.inputs import Case
     from trtconv.metrics import Difference
 
@@ -86,6 +87,8 @@ class Parity:
     cases: tuple[Case, ...]
     seed: int
     notes: tuple[str, ...] = ()
+    parting: Parting | None = None
+    """Where the model parts from the original, when that was asked for and they differ in ONNX Runtime."""
 
     @property
     def exit_code(self) -> int:
@@ -118,14 +121,16 @@ class Parity:
             yield from leg.outputs
 
     def to_json(self) -> dict[str, object]:
-        """`{"ok", "seed", "notes", "cases": [...], "legs": [...]}`."""
+        """`{"ok", "seed", "notes", "cases": [...], "legs": [...], "parting"}`."""
         return {
             "ok": self.ok,
             "seed": self.seed,
             "notes": list(self.notes),
             "cases": [c.to_json() for c in self.cases],
             "legs": [leg.to_json() for leg in self.legs],
+            "parting": self.parting.to_json() if self.parting else None,
         }
 
     def __str__(self) -> str:
-        return "\n".join([*map(str, self.legs), *(f"note: {n}" for n in self.notes)])
+        parting = [str(self.parting)] if self.parting else []
+        return "\n".join([*map(str, self.legs), *parting, *(f"note: {n}" for n in self.notes)])

@@ -14,10 +14,11 @@ from trtconv.parity import Leg, Parity
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+    from trtconv.bisect import Parting
     from trtconv.cases import ShapesGiven
     from trtconv.comparing import Side
     from trtconv.inputs import Case, Given
-    from trtconv.passes.core import Model
+    from trtconv.passes.core import Edit, Model
     from trtconv.runtimes.running import Running
 
     Source = str | os.PathLike[str] | ModelProto
@@ -36,6 +37,8 @@ def verify(
     inputs: Given | None = None,
     seed: int = 0,
     tf32: bool = False,
+    bisect: bool = False,
+    edits: Sequence[Edit] = (),
     time_limit: float | None = None,
     memory_limit: str | int | None = None,
 ) -> Parity:
@@ -47,13 +50,18 @@ def verify(
 
     `shapes` is a `--shapes` text or profiles: every input is fed at min, opt and max; without it, small shapes
     are tried, and said. `inputs` is an .npz file, a folder of them, or arrays by input name. `rtol` and `atol` replace
-    the defaults of `trtconv.metrics`. With `time_limit` (seconds) or `memory_limit` (bytes, or 8G), all of it runs
-    in a child process. Raises BadInput for models, shapes and inputs that cannot be used, NativeFailure beyond a limit.
+    the defaults of `trtconv.metrics`. With `bisect`, outputs that differ from the reference in ONNX Runtime are
+    followed to the first tensor that does, and to the one of `edits` (those of a Fix) that wrote it.
+
+    With `time_limit` (seconds) or `memory_limit` (bytes, or 8G), all of it runs in a child process. Raises BadInput for
+    models, shapes and inputs that cannot be used, NativeFailure beyond a limit.
     """
     from trtconv.sizes import parse_size
 
     memory = parse_size(memory_limit) if isinstance(memory_limit, str) else memory_limit
-    job = _Job(source, reference, shapes, rtol, atol, runtimes, inputs, seed, tf32, time_limit, memory)
+    job = _Job(
+        source, reference, shapes, rtol, atol, runtimes, inputs, seed, tf32, bisect, tuple(edits), time_limit, memory
+    )
     if time_limit is None and memory is None:
         return job.run()
     from trtconv import isolate
@@ -74,6 +82,8 @@ class _Job:
     inputs: Given | None
     seed: int
     tf32: bool
+    bisect: bool
+    edits: Sequence[Edit]
     time_limit: float | None
     memory_limit: int | None
 
@@ -96,7 +106,29 @@ class _Job:
         legs = [side.leg(f"{expected.title} on {what}") for side in sides]
         legs += self._engine_legs([r for r in chosen if r != "onnxruntime"], expected, ran, what)
         notes = [*_runtime_notes(expected, sides, what), *_input_notes(original, ran, guessed, self.inputs), *left_out]
-        return Parity(tuple(legs), tuple(ran), self.seed, tuple(notes))
+        parting = self._parting(original, model, legs, ran, notes) if self.bisect else None
+        return Parity(tuple(legs), tuple(ran), self.seed, tuple(notes), parting)
+
+    def _parting(
+        self, original: Model, model: Model, legs: Sequence[Leg], cases: Sequence[Case], notes: list[str]
+    ) -> Parting | None:
+        """Where the first case that differs parts, or a note on why that cannot be told."""
+        from trtconv.bisect import find_parting
+        from trtconv.runtimes.onnxruntime import failures, reason
+
+        failed = [leg for leg in legs if leg.runtime == "onnxruntime" and leg.status == "failed"]
+        if not failed:
+            return None
+        differing = {o.case for o in failed[0].outputs if not o.passed}
+        case = next((c for c in cases if c.name in differing), cases[0])
+        try:
+            found = find_parting(original, model, case, self.edits)
+        except failures() as error:
+            notes.append(f"where they part cannot be told: {reason(error)}")
+            return None
+        if found is None:
+            notes.append("they part nowhere at once: the error grows from node to node")
+        return found
 
     def _engine_legs(
         self, runtimes: Iterable[str], expected: Running, cases: Sequence[Case], what: str

@@ -16,6 +16,7 @@ from trtconv.cli.options import announce, finish, json_option, model_argument, s
 @click.option("--inputs", type=click.Path(), metavar="PATH", help="Feed an .npz file, or each of a folder.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the inputs that are made up.")
 @click.option("--tf32", is_flag=True, help="Let TensorRT use TF32.")
+@click.option("--bisect", is_flag=True, help="Where outputs differ, find the first tensor, node and edit that does.")
 @json_option
 def command(
     model: str | None,
@@ -27,6 +28,7 @@ def command(
     inputs: str | None,
     seed: int,
     tf32: bool,
+    bisect: bool,
     as_json: bool,
 ) -> int:
     """Run MODEL and what it should equal on the same inputs, and compare every output.
@@ -53,6 +55,7 @@ def command(
                 inputs=inputs or one.inputs,
                 seed=seed,
                 tf32=tf32,
+                bisect=bisect,
             )
         results.append((str(one.path), result))
     return finish("verify", results, as_json)
