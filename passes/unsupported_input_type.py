@@ -1,0 +1,122 @@
+"""# unsupported-input-type
+
+## What it does
+Casts what an operator does not take in its own element type to one that it takes, and the result back: BOOL data to
+INT32 for Where, Gather, Slice, Split, Expand, Tile, Concat, Equal, ReduceMax and ReduceMin, INT8 to INT32 for Clip and
+Mod.
+
+## Why
+Importers check element types one by one. Until 8.5 BOOL data stopped Where, Gather, GatherElements, GatherND and Equal,
+7.1 and 7.2 refused more of them, and no version reduces BOOL ("Found unsupported input type of BOOL"). Clip and Mod of
+INT8 are refused by all of them ("The fmod attribute is set to 0. Inputs cannot be of floating point types. The
+current input type is INT8.").
+
+## Safety
+Exact: the wider type holds every value, and none of these operators leaves the range of its inputs.
+
+## When it refuses
+Never.
+
+## How to avoid it when exporting
+Keep masks in `int32` where they are gathered, selected or reduced.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from onnx import TensorProto
+
+from trtconv.passes.core import Example, Graph, Node, Pass, Refused, Replacement, Target, Trouble, refused
+from trtconv.passes.core.target import Version
+
+BOOL, INT8, INT32 = TensorProto.BOOL, TensorProto.INT8, TensorProto.INT32
+ALL = tuple(range(64))
+
+
+@dataclass(frozen=True)
+class Row:
+    """Operators that refuse an element type, from one version on and until another."""
+
+    ops: tuple[str, ...]
+    dtype: int
+    inputs: tuple[int, ...] = (0,)
+    """Inputs of that type; those beside them are indices, bounds or conditions."""
+    casts_back: bool = True
+    since: Version = (7, 0)
+    until: Version = (999,)
+
+
+ROWS = (  # facts: tensorrt_limits.md 1a; reductions, Clip and Mod measured with TensorRT-RTX 1.7
+    Row(("Where",), BOOL, (1, 2), until=(8, 5)),
+    Row(("Gather", "GatherElements", "GatherND"), BOOL, until=(8, 5)),
+    Row(("Slice", "Split", "Expand"), BOOL, since=(7, 1), until=(8, 0)),
+    Row(("Tile",), BOOL, since=(7, 1), until=(8, 2)),
+    Row(("Concat",), BOOL, ALL, since=(7, 1), until=(7, 2, 2)),
+    Row(("Equal",), BOOL, (0, 1), casts_back=False, until=(8, 5)),
+    Row(("ReduceMax", "ReduceMin"), BOOL),
+    Row(("Clip", "Mod"), INT8, (0, 1, 2)),
+)
+
+
+class UnsupportedInputType(Pass):
+    """Operators that take other element types only."""
+
+    ops = tuple(sorted({op_type for row in ROWS for op_type in row.ops}))
+    examples = (
+        Example(
+            target="tensorrt-8.2",
+            before="""<ir_version: 8, opset_import: ["": 13]>
+                g (bool[N,4] x, int64[2] i) => (bool[N,2] y) { y = Gather <axis = 1> (x, i) }""",
+            after="""<ir_version: 8, opset_import: ["": 13]>
+                g (bool[N,4] x, int64[2] i) => (bool[N,2] y) {
+                    wide = Cast <to = 6> (x)
+                    gathered = Gather <axis = 1> (wide, i)
+                    y = Cast <to = 9> (gathered)
+                }""",
+        ),
+        Example(
+            target="tensorrt-10.3",
+            title="taken since 8.5",
+            before="""<ir_version: 8, opset_import: ["": 13]>
+                g (bool[N,4] x, int64[2] i) => (bool[N,2] y) { y = Gather <axis = 1> (x, i) }""",
+        ),
+    )
+
+    def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
+        """A row of the table that fits the operator, its type and the version."""
+        row = _row(node, graph, target)
+        if row is None or not target.has(node.op_type):
+            return None
+        return refused(f"{target.title} takes no {'BOOL' if row.dtype == BOOL else 'INT8'} in {node.op_type}")
+
+    def rewrite(self, node: Node, graph: Graph, target: Target) -> Replacement:
+        """Cast, the operator, Cast."""
+        row = _row(node, graph, target)
+        if row is None:
+            raise Refused("its element type is taken")
+        r = Replacement(graph, node)
+        inputs = [r.cast(t, INT32) if t and i in row.inputs else t for i, t in enumerate(node.inputs)]
+        if not row.casts_back:
+            r.clone(node, inputs)
+            return r
+        for wide, out in zip(r.clone(node, inputs, into=[None] * len(node.outputs)), node.outputs, strict=True):
+            if node.op_type.startswith("Reduce"):  # the least INT32, of nothing at all, means False
+                r.op("Greater", wide, r.constant(0, np.int32), into=out)
+            else:
+                r.cast(wide, row.dtype, into=out)
+        return r
+
+
+def _row(node: Node, graph: Graph, target: Target) -> Row | None:
+    return next(
+        (
+            row
+            for row in ROWS
+            if node.op_type in row.ops
+            and graph.dtype(node.input(row.inputs[0])) == row.dtype
+            and row.since <= target.parser < row.until
+        ),
+        None,
+    )
