@@ -131,6 +131,24 @@ def _named_sizes(graph: Graph, shapes: Shapes) -> dict[str, int]:
 
 # --- from files ----------------------------------------------------------------------------------
 
+
+def save_cases(cases: Sequence[Case], folder: str | os.PathLike[str]) -> list[Path]:
+    """Write each case to an .npz file of its own in `folder`, made where it is not there; raises BadInput."""
+    from trtconv.files import writing, written_whole
+
+    paths = []
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"cannot make the folder {folder}: {error.strerror}", where="--save-inputs") from error
+    for number, case in enumerate(cases):
+        path = Path(folder, f"{number:03d} {case.name.removesuffix('.npz')}.npz")
+        with writing(path), written_whole(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **case.feed)  # type: ignore[arg-type]  # input names, none of them a parameter of savez
+        paths.append(path)
+    return paths
+
+
 Given = str | os.PathLike[str] | Mapping[str, "Array"] | Sequence[Mapping[str, "Array"]]
 
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator
+    from pathlib import Path
 
     from trtconv.bisect import Parting
     from trtconv.inputs import Case
@@ -119,6 +121,12 @@ class Parity:
         """Every output of every leg and case."""
         for leg in self.legs:
             yield from leg.outputs
+
+    def save_inputs(self, folder: str | os.PathLike[str]) -> list[Path]:
+        """Write what was fed into `folder`, one .npz per case; `verify(inputs=folder)` feeds it again, bit for bit."""
+        from trtconv.inputs import save_cases
+
+        return save_cases(self.cases, folder)
 
     def to_json(self) -> dict[str, object]:
         """`{"ok", "seed", "notes", "cases": [...], "legs": [...], "parting"}`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from trtconv.cli.options import announce, finish, json_option, model_argument, shapes_option, tolerance_options
@@ -17,6 +19,9 @@ from trtconv.cli.options import announce, finish, json_option, model_argument, s
 @click.option("--seed", default=0, show_default=True, help="Seed of the inputs that are made up.")
 @click.option("--tf32", is_flag=True, help="Let TensorRT use TF32.")
 @click.option("--bisect", is_flag=True, help="Where outputs differ, find the first tensor, node and edit that does.")
+@click.option(
+    "--save-inputs", type=click.Path(), metavar="FOLDER", help="Keep what was fed, to feed it again: --inputs."
+)
 @json_option
 def command(
     model: str | None,
@@ -29,6 +34,7 @@ def command(
     seed: int,
     tf32: bool,
     bisect: bool,
+    save_inputs: str | None,
     as_json: bool,
 ) -> int:
     """Run MODEL and what it should equal on the same inputs, and compare every output.
@@ -57,5 +63,7 @@ def command(
                 tf32=tf32,
                 bisect=bisect,
             )
+        if save_inputs is not None:
+            result.save_inputs(Path(save_inputs, one.path.stem) if len(choice.models) > 1 else save_inputs)
         results.append((str(one.path), result))
     return finish("verify", results, as_json)

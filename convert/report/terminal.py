@@ -127,6 +127,8 @@ def _parity(result: Parity, model: str) -> None:
         out.print(head + Text(f": {reason}" if reason else ""))
         if leg.outputs:
             out.print(Padding(_outputs(leg), (0, 0, 0, 2), expand=False))
+    if result.parting is not None:
+        out.print(Text(f"  {result.parting}", style="bold"))
     for note in result.notes:
         out.print(Text(f"  note: {note}", style="dim"))
     out.print(Text(f"  {result.verdict}", style="green" if result.ok else ""))

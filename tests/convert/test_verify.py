@@ -221,6 +221,17 @@ def test_inputs_that_are_no_npz_are_an_error(tmp_path: Path) -> None:
         trtconv.verify(parse(SWISH), reference=parse(SWISH), inputs=tmp_path, runtimes=ORT)
 
 
+def test_what_was_fed_can_be_fed_again_bit_for_bit(tmp_path: Path) -> None:
+    first = trtconv.verify(parse(SWISH), reference=parse(SWISH), shapes="x:1-2-5x4", runtimes=ORT, seed=5)
+    paths = first.save_inputs(tmp_path / "new" / "fed")
+    again = trtconv.verify(parse(SWISH), reference=parse(SWISH), inputs=tmp_path / "new" / "fed", runtimes=ORT)
+    assert [p.name for p in paths] == ["000 min.npz", "001 opt.npz", "002 max.npz"]
+    for one, other in zip(first.cases, again.cases, strict=True):
+        assert one.feed["x"].tobytes() == other.feed["x"].tobytes()
+    with pytest.raises(trtconv.BadInput, match="cannot make the folder"):
+        first.save_inputs(paths[0])
+
+
 BERT = """<ir_version: 8, opset_import: ["": 17]>
     g (int64[B,T] ids, int64[B,T] attention_mask, int64[B,T] position_ids, bool[B] keep, float[B,T] scale)
       => (float[B,T,2] y)
