@@ -72,15 +72,20 @@ class Node:
 
     def to_proto(self) -> NodeProto:
         """A NodeProto with everything the view knows, subgraphs included."""
+        out = self.bare_proto()
+        if self.proto is not None:
+            out.doc_string = self.proto.doc_string
+            out.metadata_props.extend(self.proto.metadata_props)
+        return out
+
+    def bare_proto(self) -> NodeProto:
+        """The same without doc string and metadata, which exporters fill with more text than all the rest."""
         out = NodeProto(op_type=self.op_type, name=self.name, domain=self.domain)
         out.input.extend(self.inputs)
         out.output.extend(self.outputs)
         out.attribute.extend(a for key, a in self.attributes.items() if key not in self.subgraphs)
         for key, graph in self.subgraphs.items():
             out.attribute.append(helper.make_attribute(key, graph.to_proto()))
-        if self.proto is not None:
-            out.doc_string = self.proto.doc_string
-            out.metadata_props.extend(self.proto.metadata_props)
         return out
 
     @property

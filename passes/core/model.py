@@ -163,9 +163,9 @@ class Model:
         return self.proto
 
     def graph_to_proto(self, graph: Graph, data_limit: int | None = None) -> GraphProto:
-        """GraphProto of `graph`; initializers of more than `data_limit` bytes become inputs."""
+        """GraphProto of `graph`; with a limit, larger initializers become inputs, and nodes have no metadata."""
         out = GraphProto(name=graph.name, doc_string=graph.doc_string)
-        out.node.extend(node.to_proto() for node in graph.nodes)
+        out.node.extend(node.to_proto() if data_limit is None else node.bare_proto() for node in graph.nodes)
         out.input.extend(value_info(name, found) for name, found in graph.inputs.items())
         out.output.extend(value_info(name, graph.output_types[name]) for name in graph.outputs)
         for name, tensor in graph.initializers.items():
