@@ -52,8 +52,8 @@ class MissingOperator(Pass):
             target="tensorrt-10.3",
             title="no body is known",
             before="""<ir_version: 8, opset_import: ["": 11]>
-                g (float[N,3,3] x) => (float[N] y) { y = Det(x) }""",
-            refusal="ONNX gives no function body for Det at opset 11",
+                g (float[N,3] x) => (int32[N,1] y) { y = Multinomial(x) }""",
+            refusal="ONNX gives no function body for Multinomial at opset 11",
         ),
         Example(
             target="tensorrt-10.3",
