@@ -123,7 +123,7 @@ MESSAGES = (
         "cast the inputs to FLOAT before and back after, if the values stay below 2^24",
     ),
     Message(
-        r"attempt to cast down to INT32|your ONNX model has been generated with INT64 weights",
+        r"attempt to cast down to INT32|[Yy]our ONNX model has been generated with INT64",
         "before TensorRT 9 INT64 becomes INT32, its values clamped: harmless for shapes and indices",
         "nothing, unless the graph computes with values beyond 2^31",
     ),

@@ -1,0 +1,157 @@
+"""`explain` for TensorRT's own texts, operators and targets; `targets diff`."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+from support import parse
+
+from trtconv.cli import main
+from trtconv.explaining import explain_error
+from trtconv.known import compare
+from trtconv.messages import MESSAGES
+from trtconv.passes.core.catalogue import catalogue
+
+TEXTS = [
+    ("UNSUPPORTED_NODE: false", "by its name alone", "missing-operator"),
+    (
+        "In node 0 with name: r and operator: BitShift (f): UNSUPPORTED_NODE: Assertion failed: false",
+        "by its name",
+        "missing-operator",
+    ),
+    (
+        "Could not find any implementation for node {ForeignNode[/a/Add.../b/Softmax]}.",
+        "from /a/Add to /b/Softmax",
+        "unfolded-constants",
+    ),
+    (
+        "No importer registered for op: NMSRotated. Attempting to import as plugin.",
+        "does not know the operator NMSRotated",
+        "missing-operator",
+    ),
+    (
+        "Plugin not found, are the plugin name, version, and namespace correct?",
+        "takes for the name of a plugin",
+        "foreign-operator",
+    ),
+    ("getPluginCreator could not find plugin: DCNv2 version: 1", "no plugin DCNv2", "foreign-operator"),
+    ("Assertion failed: inputs.at(1).is_weights()", "computed in the graph", "computed-pads"),
+    (
+        'Assertion failed: (inputs.at(1).is_weights()) && "Resize scales must be an initializer!"',
+        "computed in the graph",
+        "computed-resize-scales",
+    ),
+    (
+        "This version of TensorRT only supports input K as an initializer.",
+        "computed in the graph",
+        "unfolded-constants",
+    ),
+    ("Version tag does not match. Note: Current Version: 232, Serialized Engine Version: 205", "another version", ""),
+    (
+        "IIfConditionalOutputLayer inputs must have the same shape. Shapes are [1,8] and [8].",
+        "branches of an If",
+        "constant-condition",
+    ),
+    ("Unsupported ONNX data type: UINT16 (4)", "no element type UINT16", "unsupported-integer-type"),
+    (
+        "Your ONNX model has been generated with INT64 weights, while TensorRT does not natively support it.",
+        "harmless",
+        "",
+    ),
+    ("TRT only supports symmetric quantization - zeroPt must be all zeros", "symmetrically", "asymmetric-quantization"),
+    ("This version of TensorRT does not support dilations other than 1.", "dilations", "dilated-max-pool"),
+    ("ROIAlign plugin was not found in the plugin registry!", "hands ROIAlign on", "missing-operator"),
+    ("node_of_nms_0 has no runners that implement it", "no kernel", ""),
+    ("Parse was called with a non-empty network definition", "once only", ""),
+    ("Network has dynamic or shape inputs, but no optimization profile has been defined.", "no range", ""),
+    ("CUDA initialization failure with error: 35", "driver or a GPU", ""),
+]
+
+
+@pytest.mark.parametrize(("text", "means", "one_pass"), TEXTS, ids=[t[:40] for t, _, _ in TEXTS])
+def test_a_text_of_tensorrt_in_plain_words(text: str, means: str, one_pass: str) -> None:
+    found = explain_error(text).explanations
+    assert any(means in e.means for e in found)
+    assert all(e.do for e in found)
+    assert not one_pass or any(one_pass in e.passes for e in found)
+
+
+def test_nodes_and_operators_are_read_out_of_the_text() -> None:
+    log = """[E] ModelImporter.cpp:771: While parsing node number 12 [Resize -> "up.1"]:
+    [E] ModelImporter.cpp:775: input: "x" output: "up.1" name: "/up/Resize" op_type: "Resize"
+    [E] In node 12 with name: /up/Resize and operator: Resize (importResize): Assertion failed: false"""
+    found = explain_error(log)
+    assert set(found.nodes) == {"up.1", "/up/Resize"}
+    assert found.op_types == ("Resize",)
+
+
+def test_every_row_is_sound() -> None:
+    for message in MESSAGES:
+        names = set(re.compile(message.pattern).groupindex) | {"last"}
+        assert set(re.findall(r"\{(\w+)\}", message.means)) <= names
+        assert set(message.passes) <= set(catalogue())
+        assert message.do
+
+
+def test_a_text_that_nobody_knows(capsys: pytest.CaptureFixture[str]) -> None:
+    assert explain_error("all is well").text == ""
+    assert main(["explain", "all is well"]) == 2
+    assert "paste the whole message" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["HardSwish"], ("TensorRT 7.0 to 8.2.5 | does not | source", "hard-swish-type")),
+        (["NonZero"], ("TensorRT-RTX 1.5 to 1.7 | does not | measured", "plugin creator")),
+        (["tensorrt-8.2"], ("opset | 7 to 13 | documentation", "Resize: scales | a constant", "DOUBLE tensors")),
+        (["rtx-1.7"], ("measured", "| parser | as of TensorRT 11.4 | inferred |")),
+        (["Plugin", "not", "found"], ("means: the operator is not supported",)),
+        (["negative-pads"], ("# negative-pads",)),
+    ],
+)
+def test_what_can_be_explained(
+    arguments: list[str], shown: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", *arguments]) == 0
+    out = capsys.readouterr().out
+    assert all(text in out for text in shown)
+    assert main(["explain", *arguments, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["page"]
+
+
+def test_an_error_from_stdin(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("line\nPlugin not found, are the plugin name ...\n"))
+    assert main(["explain", "-"]) == 0
+    assert "means:" in capsys.readouterr().out
+
+
+def test_what_an_upgrade_gains_and_loses() -> None:
+    found = compare("tensorrt-8.2", "tensorrt-10.3")
+    assert "HardSwish" in found.gained
+    assert not found.lost
+    back = compare("tensorrt-10.3", "tensorrt-8.2")
+    assert (back.gained, back.lost) == (found.lost, found.gained)
+    assert {"DeformConv", "NonZero", "NonMaxSuppression"} <= set(compare("tensorrt-11.1", "rtx-1.7").lost)
+
+
+def test_what_an_upgrade_does_to_a_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = '<ir_version: 8, opset_import: ["": 14]> g (float[N,4] x) => (float[N,4] y) { [act] y = HardSwish(x) }'
+    path = tmp_path / "m.onnx"
+    path.write_bytes(parse(text).SerializeToString())
+    assert main(["targets", "diff", "tensorrt-8.2", "tensorrt-10.3", str(path)]) == 0
+    assert "that disappear: 1" in capsys.readouterr().out
+    assert main(["targets", "diff", "tensorrt-10.3", "tensorrt-8.2", str(path), "--json"]) == 1
+    (result,) = json.loads(capsys.readouterr().out)["results"]
+    assert [f["node"] for f in result["appear"]] == ["act"]
+    assert result["disappear"] == []
+
+
+def test_wrong_names_are_bad_input(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["targets", "diff", "tensorrt-8.2", "openvino"]) == 2
+    assert "unknown target" in capsys.readouterr().err
+    assert main(["targets", "diff", "tensorrt-8.2", "tensorrt-10.3", "none.onnx"]) == 2
