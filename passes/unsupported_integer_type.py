@@ -102,8 +102,8 @@ class UnsupportedIntegerType(ModelPass):
 
     def mend(self, model: Model, target: Target) -> list[Edit]:
         """Retype, one element type after the other, those that every node around them allows."""
-        edits = []
-        for dtype in WIDER:
+        edits, present = [], model.element_types()
+        for dtype in (t for t in WIDER if t in present):
             touching = [n for g in model.graphs() for n in g.nodes if self._is_trouble(n, g, dtype, target)]
             if not touching:
                 continue

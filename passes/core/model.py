@@ -58,6 +58,15 @@ class Model:
         """Whether the file brings a body for the operator: a local function."""
         return any(f.domain == domain and f.name == name for f in self.proto.functions)
 
+    def element_types(self) -> set[int]:
+        """Every element type that is known to occur, of weights too."""
+        found: set[int] = set()
+        for graph in self.graphs():
+            found.update(t.dtype for t in graph.types.values())
+            found.update(t.dtype for t in graph.inputs.values() if t is not None)
+            found.update(t.data_type for t in graph.initializers.values())
+        return found
+
     def graphs(self) -> Iterator[Graph]:
         """The main graph, then every subgraph, outer before inner."""
         waiting = [self.main]
