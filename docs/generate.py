@@ -1,7 +1,7 @@
 """Write the parts of docs/ that come from the code: a page a pass, and each command's help.
 
-    python docs/generate.py           write
-    python docs/generate.py --check   exit with 1 where a page is out of date
+python docs/generate.py           write
+python docs/generate.py --check   exit with 1 where a page is out of date
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ HELP = re.compile(r"(<!-- help -->\n).*?(<!-- end of help -->)", re.DOTALL)
 
 def pages() -> dict[Path, str]:
     """Every generated page and what it should hold."""
-    found = {DOCS / "passes" / f"{name}.md": markdown(one) for name, one in catalogue().items()}
+    found = {DOCS / "passes" / f"{name}.md": markdown(one, pictures=True) for name, one in catalogue().items()}
     found[DOCS / "passes" / "README.md"] = passes_index()
     for name in COMMANDS:
         path = DOCS / "commands" / f"{name}.md"
