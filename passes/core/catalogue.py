@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import importlib
-import inspect
 import pkgutil
+from abc import ABCMeta
 from graphlib import TopologicalSorter
 
 import trtconv.passes
-from trtconv.passes.core.base import ModelPass, Pass
+from trtconv.passes.core.base import Pass
 
 
 @functools.cache
@@ -31,7 +31,7 @@ def _only_pass(module_name: str) -> Pass:
     classes = [
         c
         for c in vars(module).values()
-        if inspect.isclass(c) and issubclass(c, Pass) and c.__module__ == module_name and c is not ModelPass
+        if isinstance(c, ABCMeta) and issubclass(c, Pass) and c.__module__ == module_name
     ]
     if len(classes) != 1:
         raise TypeError(f"{module_name} has to define exactly one Pass, not {len(classes)}")
