@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from trtconv.errors import BadInput
 from trtconv.files import save_model
 from trtconv.findings import Finding
-from trtconv.linting import count_nodes, find_all, verdict
+from trtconv.linting import count_nodes, doubts, find_all, verdict
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -39,6 +39,7 @@ class Fix:
     """Edits that were taken back, because their evidence showed another output."""
     ignored: tuple[Finding, ...] = ()
     unused_ignores: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     source: Path | None = None
     output: Path | None = None
 
@@ -83,6 +84,7 @@ class Fix:
             "remaining": [f.to_json() for f in self.remaining],
             "ignored": [f.to_json() for f in self.ignored],
             "unused_ignores": list(self.unused_ignores),
+            "notes": list(self.notes),
             "crashes": list(self.crashes),
             "undone": [e.to_json() for e in self.undone],
             "output": str(self.output) if self.output else None,
@@ -123,6 +125,7 @@ def fix(
         nodes_after=after,
         crashes=tuple(outcome.crashes),
         undone=tuple(outcome.undone),
+        notes=tuple(doubts(model, chosen)),
         source=Path(model.file) if model.file else None,
     )
 

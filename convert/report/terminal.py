@@ -89,8 +89,7 @@ def _lint(result: Lint, model: str) -> None:
     _crashes(out, result.crashes)
     for one in result.disagreements:
         out.print(Text(f"  disagreement: {one}", style="yellow"))
-    for note in result.notes:
-        out.print(Text(f"  note: {note}", style="dim"))
+    _notes(out, result.notes)
     out.print(Text(f"  {result.verdict}", style="green" if result.ok else ""))
 
 
@@ -113,6 +112,7 @@ def _fix(result: Fix, model: str) -> None:
     _findings(out, result.remaining)
     _suppressed(out, result.ignored, result.unused_ignores)
     _crashes(out, result.crashes)
+    _notes(out, result.notes)
     out.print(Text(f"  {result.verdict}", style="green" if result.ok else ""))
 
 
@@ -129,8 +129,7 @@ def _parity(result: Parity, model: str) -> None:
             out.print(Padding(_outputs(leg), (0, 0, 0, 2), expand=False))
     if result.parting is not None:
         out.print(Text(f"  {result.parting}", style="bold"))
-    for note in result.notes:
-        out.print(Text(f"  note: {note}", style="dim"))
+    _notes(out, result.notes)
     out.print(Text(f"  {result.verdict}", style="green" if result.ok else ""))
 
 
@@ -141,8 +140,7 @@ def _engine(result: Engine, model: str) -> None:
     for profile in result.profiles:
         if profile.shapes or profile.values:
             out.print(Text(f"  profile {profile.text}"))
-    for note in result.notes:
-        out.print(Text(f"  note: {note}", style="dim"))
+    _notes(out, result.notes)
     out.print(Text(f"  details in {result.sidecar}", style="dim"))
 
 
@@ -227,6 +225,11 @@ def _suppressed(out: Console, ignored: tuple[Finding, ...], unused: tuple[str, .
 def _crashes(out: Console, crashes: Iterable[str]) -> None:
     for crash in crashes:
         out.print(Text(f"  a bug in trtconv: {crash}; the rest went on. Please report it.", style="red"))
+
+
+def _notes(out: Console, notes: Iterable[str]) -> None:
+    for note in notes:
+        out.print(Text(f"  note: {note}", style="dim"))
 
 
 def _grid() -> Table:

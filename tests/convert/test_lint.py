@@ -115,8 +115,8 @@ def test_text_and_json_name_the_disagreement(tmp_path: Path, capsys: pytest.Capt
 )
 def test_notes_say_what_makes_it_less_certain(target: str, opset: int, says: str) -> None:
     model = parse(RELU.replace("17", str(opset)))
-    notes = trtconv.lint(model, target=target).notes
-    assert any(says in n for n in notes) if says else not notes
+    for notes in (trtconv.lint(model, target=target).notes, trtconv.fix(model, target=target).notes):
+        assert any(says in n for n in notes) if says else not notes
 
 
 def test_a_finding_names_the_line_and_the_module() -> None:
