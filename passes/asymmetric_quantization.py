@@ -10,7 +10,8 @@ Add and Clip, or Sub and Mul.
 ## Why
 TensorRT quantizes symmetrically to INT8: "TRT only supports symmetric quantization - zeroPt must be all zeros". UINT8
 data is refused from 8.5 on ("Found unsupported input type of UINT8"), and from 9.0 on a UINT8 zero point is read as
-INT8 with a warning, which halves the range without an error. INT16 and UINT16 do not exist at all.
+INT8 with a warning, which halves the range without an error. INT16 and UINT16 do not exist at all, and INT32, which
+ONNX Runtime stores biases in, is not dequantized ("input has type Int32 but must have type FP8, FP4, Int4, Int8").
 
 ## Safety
 Exact up to the rounding of one multiplication. What became arithmetic is computed in floating point: the numbers stay,
@@ -94,10 +95,12 @@ class AsymmetricQuantization(Pass):
     )
 
     def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
-        """A zero point other than 0, UINT8, INT16 or UINT16."""
+        """A zero point other than 0, UINT8, INT16, UINT16 or INT32."""
         dtype = quantized_type(node, graph)
         if dtype in UNKNOWN_TO_TENSORRT:
             return refused(f"{target.title} does not quantize to 16 bits")
+        if dtype == TensorProto.INT32:
+            return refused(f"{target.title} does not dequantize INT32")
         zero = graph.constant(node.input(2)) if node.input(2) else np.zeros(1)
         if dtype == UINT8 and node.op_type == "QuantizeLinear" and not target.before(9, 0) and not target.is_rtx:
             return silent("its UINT8 zero point is read as INT8")

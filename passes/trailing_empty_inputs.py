@@ -5,7 +5,8 @@ Drops empty names at the end of an input list: `Pad(x, pads, "")` becomes `Pad(x
 
 ## Why
 Up to TensorRT 8.4 (7.2 for Clip) importers count inputs instead of looking whether each is there, and convert a
-null tensor. PyTorch's exporter writes such a third input for Pad from opset 11 on.
+null tensor; for Slice the newest still do (measured with TensorRT-RTX 1.7: "Invalid Node"). PyTorch's exporter writes
+such a third input for Pad from opset 11 on.
 
 ## Safety
 Exact: ONNX defines both forms as the same.
@@ -21,11 +22,13 @@ from __future__ import annotations
 
 from trtconv.passes.core import Example, Graph, Node, Pass, Replacement, Target, Trouble, refused
 
+NEVER = (999,)
+
 
 class TrailingEmptyInputs(Pass):
     """Optional inputs that are spelled out as absent, where the parser counts instead of looking."""
 
-    ops = ("Pad", "Resize", "Clip")
+    ops = ("Pad", "Resize", "Clip", "Slice")
     examples = (
         Example(
             target="tensorrt-8.4",
@@ -49,8 +52,8 @@ class TrailingEmptyInputs(Pass):
     )
 
     def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
-        """An empty last input, before 8.5 (before 8.0 for Clip)."""
-        fixed_in = (8, 0) if node.op_type == "Clip" else (8, 5)
+        """An empty last input, before 8.5 (before 8.0 for Clip; TensorRT-RTX 1.7 still does so for Slice)."""
+        fixed_in = {"Clip": (8, 0), "Slice": NEVER}.get(node.op_type, (8, 5))
         if not node.inputs or node.inputs[-1] or not target.before(*fixed_in):
             return None
         return refused(f"{target.title} converts the empty last input of {node.op_type} as if it were there")

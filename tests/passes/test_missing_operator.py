@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from onnx.reference import ReferenceEvaluator
-from support import parse, run
+from support import assert_same, parse, random_feed, run
 
 import trtconv
 
@@ -195,3 +195,21 @@ def test_mod_follows_the_divisor(kind: str, target: str) -> None:
     feed = {"x": x - 4, "y": np.where(y < 4, y - 4, y - 3)}
     after = trtconv.fix(model, target=target, only=["missing-operator", "float-modulo"]).model
     np.testing.assert_array_equal(reference(after, feed)[0], np.mod(feed["x"], feed["y"]))
+
+
+@pytest.mark.parametrize(
+    ("node", "shape"),
+    [
+        ("Crop <border = [1, 2, 0, 1]> (x)", "1,2,3,6"),
+        ("Crop <border = [1, 2, 0, 1], scale = [2, 3]> (x)", "1,2,2,3"),
+        ("ImageScaler <bias = [1.0, 2.0], scale = 0.5> (x)", "1,2,6,7"),
+        ("Affine <alpha = 2.0, beta = 0.5> (x)", "1,2,6,7"),
+        ("ScaledTanh <alpha = 2.0, beta = 0.5> (x)", "1,2,6,7"),
+        ("ParametricSoftplus <alpha = 2.0, beta = 0.5> (x)", "1,2,6,7"),
+    ],
+)
+def test_experimental_operators(node: str, shape: str) -> None:
+    model = parse(f"""<ir_version: 3, opset_import: ["": 7]>
+        g (float[1,2,6,7] x) => (float[{shape}] y) {{ y = {node} }}""")
+    after = decomposed(model)
+    assert_same(model, after, random_feed(model), "rounding")
