@@ -146,7 +146,7 @@ def _element_types(target: Target) -> Iterator[tuple[str, str, str]]:
 
 
 def _constants_only(target: Target) -> Iterator[tuple[str, str, str]]:
-    for op_type, name, since, until, source in facts()["constants_only"]:
+    for op_type, name, _, since, until, source in facts()["constants_only"]:
         if _covers(target, since, until):
             yield op_type, name, source
 

@@ -244,6 +244,39 @@ CASES: list[tuple[str, str, str, Ranges]] = [
         {"silent": ("7.0", "7.1")},
     ),
     # 4: others
+    *(
+        (
+            "computed-argument",
+            f"{op_type} {name}",
+            f"{head(opset)}(float[1,2,8,8] x, {given}) => (float[A,B,C,D] y) {consts} {{ {call} }}",
+            {"refused": (since, until)},
+        )
+        for op_type, name, opset, given, consts, call, since, until in (
+            ("Slice", "axes", 13, "int64[1] a", "<int64[1] s = {0}>", "y = Slice(x, s, s, a)", "7.0", "10.3"),
+            ("CumSum", "axis", 14, "int64 a", "", "y = CumSum(x, a)", "7.2.2", "10.8"),
+            ("Split", "sizes", 13, "int64[1] a", "", "y = Split<axis=1>(x, a)", "7.2.3", "8.2.0"),
+            ("Unsqueeze", "axes", 13, "int64[1] a", "", "y = Unsqueeze(x, a)", "7.2.3", "10.7"),
+            ("ReduceSum", "axes", 13, "int64[1] a", "", "y = ReduceSum(x, a)", "8.0.1", None),
+            ("ReduceMax", "axes", 18, "int64[1] a", "", "y = ReduceMax(x, a)", "10.0.0", None),
+            ("Clip", "minimum", 13, "float a", "", "y = Clip(x, a)", "7.0", "8.0.3"),
+            ("OneHot", "depth", 13, "int64 a, float[2] v", "", "y = OneHot(x, a, v)", "8.5.1", "8.6.0"),
+            ("Conv", "weights", 13, "float[2,2,3,3] a", "", "y = Conv(x, a)", "7.0", "8.0.1"),
+            ("Conv", "bias", 13, "float[2] a", "<float[2,2,1,1] w = {1,2,3,4}>", "y = Conv(x, w, a)", "7.0", "8.4.0"),
+        )
+    ),
+    (
+        "computed-argument",
+        "K of TopK",
+        f"{head(11)}(float[2,8] x, int64[1] k) => (float[A,B] y) {{ y, i = TopK(x, k) }}",
+        {"refused": ("7.0", "8.6.0")},
+    ),
+    (
+        "computed-argument",
+        "axes that the parser folds by itself",
+        f"{head(13)}(float[2,8] x) => (float[A,B] y) <int64[1] a = {{1}}> "
+        "{ n = Neg(a)  p = Neg(n)  y = ReduceSum(x, p) }",
+        {"refused": ("8.0.1", "11.2")},
+    ),
     (
         "normalization-statistics",
         "mean of LayerNormalization",
@@ -277,7 +310,7 @@ HARMLESS = {
     "zeros around an image": f"{head(10)}{IMAGE} {{ y = Pad<pads=[0,0,1,1,0,0,1,1]>(x) }}",
     "DepthToSpace": f"{head(13)}(float[1,4,2,2] x) => (float[1,1,4,4] y) "
     '{ y = DepthToSpace<mode="CRD", blocksize=2>(x) }',
-    "Conv1d": f"{head(13)}(float[1,2,8] x, float[3,2,3] w) => (float[1,3,6] y) {{ y = Conv(x, w) }}",
+    "Conv1d": f"{head(13)}(float[1,2,8] x) => (float[1,1,8] y) <float[1,2,1] w = {{1,2}}> {{ y = Conv(x, w) }}",
 }
 
 
