@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trtconv.config import ModelConfig, find_config, relative
 from trtconv.errors import BadInput
+
+if TYPE_CHECKING:
+    from trtconv.passes.core import Edit, Node
 
 RECORD = Path(".trtconv", "last-fix.json")
 
@@ -62,9 +67,14 @@ def _after_fix(model: ModelConfig) -> ModelConfig:
     return replace(model, path=model.fixed, reference=model.reference or model.path)
 
 
-def record_fix(original: Path, fixed: Path, target: str) -> None:
+def record_fix(original: Path, fixed: Path, target: str, edits: Iterable[Edit] = ()) -> None:
     """Remember what `fix` wrote in this folder, for the verify and build that follow; best effort."""
-    entry = {"original": str(original.resolve()), "fixed": str(fixed.resolve()), "target": target}
+    entry = {
+        "original": str(original.resolve()),
+        "fixed": str(fixed.resolve()),
+        "target": target,
+        "edits": [[e.pass_name, e.node, e.op_type, e.why, _names(e.before), _names(e.after)] for e in edits],
+    }
     try:
         RECORD.parent.mkdir(exist_ok=True)
         temporary = RECORD.with_suffix(f".{os.getpid()}")
@@ -73,6 +83,26 @@ def record_fix(original: Path, fixed: Path, target: str) -> None:
     except OSError:
         # A read-only working folder costs the shortcut, not the conversion.
         return
+
+
+def _names(nodes: Iterable[Node]) -> list[list[object]]:
+    return [[n.label, n.op_type, n.outputs] for n in nodes]
+
+
+def recorded_edits(fixed: Path) -> tuple[Edit, ...]:
+    """What the last `fix` in this folder did to get `fixed`: nodes by name, operator and outputs alone."""
+    from trtconv.passes.core import Edit, Node
+
+    try:
+        entry = json.loads(RECORD.read_text(encoding="utf-8"))
+        if Path(entry["fixed"]) != fixed.resolve():
+            return ()
+        return tuple(
+            Edit(*said, *(tuple(Node(op, [], outputs, label) for label, op, outputs in side) for side in (old, new)))
+            for *said, old, new in entry["edits"]
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
 
 
 def _recorded() -> Choice | None:

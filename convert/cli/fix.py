@@ -61,7 +61,7 @@ def command(
             if not dry_run:
                 out = Path(output) if output else one.fixed
                 result = result.save(out)
-                record_fix(one.path, out, result.target)
+                record_fix(one.path, out, result.target, result.edits)
         results.append((str(one.path), result))
         if diff and not as_json:
             show_diff(result)

@@ -42,7 +42,7 @@ def command(
     Without MODEL: the declared models, or what the last `trtconv fix` in this folder wrote, against its original.
     """
     import trtconv
-    from trtconv.choice import choose_fixed
+    from trtconv.choice import choose_fixed, recorded_edits
     from trtconv.report.terminal import working
 
     choice = choose_fixed(model)
@@ -62,6 +62,7 @@ def command(
                 seed=seed,
                 tf32=tf32,
                 bisect=bisect,
+                edits=recorded_edits(one.path) if bisect else (),
             )
         if save_inputs is not None:
             result.save_inputs(Path(save_inputs, one.path.stem) if len(choice.models) > 1 else save_inputs)

@@ -180,3 +180,16 @@ def test_library_takes_a_proto_and_leaves_it(workspace: Path) -> None:
     assert isinstance(result.model, onnx.ModelProto)
     assert model.SerializeToString() == before
     assert [e.pass_name for e in result.edits] == ["missing-operator"]
+
+
+def test_bisect_names_node_and_pass_of_the_last_fix(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fix", "swish.onnx", "--target", "tensorrt-8.2"]) == 0
+    broken = onnx.load("swish.fixed.onnx")
+    next(a for n in broken.graph.node for a in n.attribute if a.name == "alpha").f = 0.2
+    onnx.save(broken, "swish.fixed.onnx")
+    capsys.readouterr()
+    assert main(["verify", "--bisect", "--runtimes", "onnxruntime", "--shapes", "x:3x4"]) == 1
+    shown = capsys.readouterr().out
+    assert "FAILED" in shown
+    assert "missing-operator" in shown
+    assert "act" in shown
