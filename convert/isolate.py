@@ -22,7 +22,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
-from typing import IO, NoReturn, TypeVar
+from typing import Any, IO, NoReturn, TypeVar
 
 from trtconv.errors import NativeFailure, TrtconvError, Unavailable
 
@@ -106,9 +106,10 @@ class _Child:
         while True:
             self._check(limits)
             try:
-                kind, value = self.pipe.recv() if self.pipe.poll(POLL_SECONDS) else ("", None)
+                message: tuple[str, Any] = self.pipe.recv() if self.pipe.poll(POLL_SECONDS) else ("", None)
             except (EOFError, ConnectionResetError):
                 raise self._death() from None
+            kind, value = message
             if kind == "report":
                 self.doing = value
                 if on_report:

@@ -26,6 +26,7 @@ from trtconv.parity import Leg, Parity
 if TYPE_CHECKING:
     from trtconv.findings import Finding
     from trtconv.gating import Gate, Step
+    from trtconv.metrics import Difference
     from trtconv.passes.core import Edit, Node, Pass
 
 T = TypeVar("T")
@@ -188,7 +189,7 @@ def _outputs(leg: Leg) -> Table:
         )
     for one in leg.outputs:
         d = one.difference
-        worst = f"{list(d.worst)}: {d.expected} / {d.actual}" if d.worst is not None and (d.wrong or d.max_abs) else ""
+        worst = _worst(d) if d.worst is not None and (d.wrong or d.max_abs) else ""
         table.add_row(
             shorten(one.name),
             one.case,
@@ -201,6 +202,12 @@ def _outputs(leg: Leg) -> Table:
             Text("passed", "green") if one.passed else Text(f"FAILED {d.why}", "bold red"),
         )
     return table
+
+
+def _worst(difference: Difference) -> str:
+    """`[0, 3]: 1.25 / 1.5`: where, what was expected, what was found."""
+    values = (f"{v:.6g}" if isinstance(v, float) else str(v) for v in (difference.expected, difference.actual))
+    return f"{list(difference.worst or ())}: {' / '.join(values)}"
 
 
 def _findings(out: Console, findings: Iterable[Finding]) -> None:

@@ -129,7 +129,7 @@ def parse_network(trt: Any, path: str) -> Network:
 def logger(trt: Any) -> Any:
     """A logger that keeps errors and warnings, and tells the parent which node is being parsed."""
 
-    class Log(trt.ILogger):  # type: ignore[misc,name-defined]
+    class Log(trt.ILogger):  # type: ignore[misc]
         def __init__(self) -> None:
             trt.ILogger.__init__(self)
             self.errors: list[str] = []

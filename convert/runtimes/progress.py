@@ -17,7 +17,7 @@ def progress_monitor(trt: Any) -> Any:
     if not hasattr(trt, "IProgressMonitor"):
         return None
 
-    class Monitor(trt.IProgressMonitor):  # type: ignore[misc,name-defined]
+    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
         """Called from the builder's own threads."""
 
         def __init__(self) -> None:
