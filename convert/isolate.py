@@ -22,7 +22,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
-from typing import Any, IO, NoReturn, TypeVar
+from typing import IO, Any, NoReturn, TypeVar
 
 from trtconv.errors import NativeFailure, TrtconvError, Unavailable
 

@@ -26,7 +26,7 @@ from trtconv.parity import Leg, Parity
 if TYPE_CHECKING:
     from trtconv.findings import Finding
     from trtconv.gating import Gate, Step
-    from trtconv.metrics import Difference
+    from trtconv.metrics import Difference as OutputDifference
     from trtconv.passes.core import Edit, Node, Pass
 
 T = TypeVar("T")
@@ -204,7 +204,7 @@ def _outputs(leg: Leg) -> Table:
     return table
 
 
-def _worst(difference: Difference) -> str:
+def _worst(difference: OutputDifference) -> str:
     """`[0, 3]: 1.25 / 1.5`: where, what was expected, what was found."""
     values = (f"{v:.6g}" if isinstance(v, float) else str(v) for v in (difference.expected, difference.actual))
     return f"{list(difference.worst or ())}: {' / '.join(values)}"
