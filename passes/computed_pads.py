@@ -28,6 +28,7 @@ import numpy as np
 from trtconv.passes.core import Example, Graph, Node, Pass, Refused, Replacement, Target, Trouble, padding, refused
 from trtconv.passes.core.shape_arithmetic import is_shape_arithmetic
 
+UNCOUNTED = "how many pads there are is not known before it runs"
 AXES_TOO = "the pads are computed, and so are the axes or the rank"
 
 
@@ -96,6 +97,8 @@ class ComputedPads(Pass):
         why = AXES_TOO if node.input(3) else _why_no_shape_tensor(node, graph)
         if why:
             raise Refused(why)
+        if not _has_length(graph, node.input(1)):
+            raise Refused(UNCOUNTED)
         if how != "constant":
             raise Refused(f"the pads are computed at run time, and mode {how} needs them constant")
         _computed_frame(r, node, fill if isinstance(fill, str) else r.constant(fill))
@@ -103,12 +106,17 @@ class ComputedPads(Pass):
 
 
 def _why_no_shape_tensor(node: Node, graph: Graph) -> str:
-    length = graph.shape(node.input(1))
-    if length is None or len(length) != 1 or not isinstance(length[0], int):
-        return "how many pads there are is not known before it runs"
-    if not is_shape_arithmetic(graph, node.input(1)):
+    pads = node.input(1)
+    if not is_shape_arithmetic(graph, pads):
         return "the pads depend on the data, and TensorRT has to know every shape before it runs"
+    if graph.producer(pads) is None and not _has_length(graph, pads):
+        return UNCOUNTED
     return ""
+
+
+def _has_length(graph: Graph, pads: str) -> bool:
+    length = graph.shape(pads)
+    return length is not None and len(length) == 1 and isinstance(length[0], int)
 
 
 def _computed_frame(r: Replacement, node: Node, filling: str) -> None:
