@@ -1,0 +1,170 @@
+"""# unread-reduction-axes
+
+## What it does
+Writes a reduction whose axes stand in an input as one that the parser reads: through ReduceSum, whose axes it knows, or
+TopK for the largest and smallest, and drops a reduction over no axes at all.
+
+## Why
+Parsers up to 9.3 read axes from the attribute only. From opset 18 on the axes of ReduceMean, ReduceMax and the others
+are an input, so every axis is reduced, without an error; ReduceSum, whose axes moved in opset 13, is right from 8.0
+on. `noop_with_empty_axes` is not read either.
+
+## Safety
+The same arithmetic in another order.
+
+## When it refuses
+For ReduceProd and ReduceLogSumExp, for axes that are computed, when a mean goes over an axis whose size is not fixed,
+and for the largest or smallest integers.
+
+## How to avoid it when exporting
+Export with opset 17 or below (12 or below for TensorRT 7).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from trtconv.passes.core import (
+    Example,
+    Graph,
+    Node,
+    Pass,
+    Refused,
+    Replacement,
+    Safety,
+    Target,
+    Trouble,
+    integers,
+    silent,
+)
+
+
+class UnreadReductionAxes(Pass):
+    """Reductions with axes as an input."""
+
+    ops = (
+        *("ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceMin"),
+        *("ReduceProd", "ReduceSum", "ReduceSumSquare"),
+    )
+    safety = Safety.ROUNDING
+    after = ("unfolded-constants",)
+    examples = (
+        Example(
+            target="tensorrt-8.6",
+            before="""<ir_version: 8, opset_import: ["": 18]>
+                g (float[N,4] x) => (float[N,1] y) <int64[1] a = {1}> { y = ReduceMean(x, a) }""",
+            after="""<ir_version: 8, opset_import: ["": 18]>
+                g (float[N,4] x) => (float[N,1] y) <int64[1] a = {1}, float share = {0.25}> {
+                    total = ReduceSum(x, a)
+                    y = Mul(total, share)
+                }""",
+        ),
+        Example(
+            target="tensorrt-8.6",
+            title="products",
+            before="""<ir_version: 8, opset_import: ["": 18]>
+                g (float[N,4] x) => (float[N,1] y) <int64[1] a = {1}> { y = ReduceProd(x, a) }""",
+            refusal="ReduceProd has no form whose axes this parser reads",
+        ),
+        Example(
+            target="tensorrt-10.0",
+            title="read since 10.0",
+            before="""<ir_version: 8, opset_import: ["": 18]>
+                g (float[N,4] x) => (float[N,1] y) <int64[1] a = {1}> { y = ReduceMean(x, a) }""",
+        ),
+    )
+
+    def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
+        """Axes as an input, or none that mean nothing, before 10.0 (ReduceSum with axes: before 8.0)."""
+        if not target.before(10, 0):
+            return None
+        if node.attr_int("noop_with_empty_axes", 0) and _axes(node, graph) in ((), None):
+            return silent("noop_with_empty_axes is not read: every axis is reduced")
+        if node.input(1) and (node.op_type != "ReduceSum" or target.before(8, 0)):
+            return silent("its axes are an input, which is not read: every axis is reduced")
+        return None
+
+    def rewrite(self, node: Node, graph: Graph, target: Target) -> Replacement:
+        """Identity, TopK, or arithmetic around ReduceSum."""
+        axes = _axes(node, graph)
+        r = Replacement(graph, node)
+        if axes == () and node.attr_int("noop_with_empty_axes", 0):
+            _of_each(r, node)
+        elif axes is None or target.before(8, 0):
+            raise Refused("its axes are computed" if axes is None else "no reduction of this opset reads its axes")
+        elif node.op_type in ("ReduceMax", "ReduceMin"):
+            _extreme(r, node, axes or _all_axes(node, graph))
+        else:
+            _by_sum(r, node, axes or _all_axes(node, graph))
+        return r
+
+
+def _of_each(r: Replacement, node: Node) -> None:
+    """What is left of a reduction over nothing: what it does to each value."""
+    x, out = node.input(0), node.outputs[0]
+    if node.op_type in ("ReduceL1", "ReduceL2"):
+        r.op("Abs", x, into=out)
+    elif node.op_type == "ReduceSumSquare":
+        r.op("Mul", x, x, into=out)
+    elif node.op_type == "ReduceLogSum":
+        r.op("Log", x, into=out)
+    else:
+        r.op("Identity", x, into=out)
+
+
+def _all_axes(node: Node, graph: Graph) -> tuple[int, ...]:
+    rank = graph.rank(node.input(0))
+    if rank is None:
+        raise Refused("the rank of its input is unknown")
+    return tuple(range(rank))
+
+
+def _axes(node: Node, graph: Graph) -> tuple[int, ...] | None:
+    """Constant axes, counted from 0; none at all are all of them, but for noop_with_empty_axes. None where computed."""
+    if not node.input(1):
+        return ()
+    value, rank = graph.constant(node.input(1)), graph.rank(node.input(0))
+    return None if value is None or rank is None else tuple(int(a) % rank for a in value)
+
+
+def _extreme(r: Replacement, node: Node, axes: tuple[int, ...]) -> None:
+    """TopK of 1 along one axis after the other."""
+    dtype = r.graph.dtype(node.input(0))
+    if dtype is None or integers.is_integer(dtype):
+        raise Refused("TopK of integers is refused by these parsers")
+    x, one = node.input(0), r.constant([1], np.int64)
+    negate = node.op_type == "ReduceMin"
+    x = r.op("Neg", x) if negate else x
+    for axis in axes:
+        x = r.ops("TopK", x, one, into=[None, None], axis=axis)[0]
+    x = r.op("Neg", x) if negate else x
+    if node.attr_int("keepdims", 1):
+        r.op("Identity", x, into=node.outputs[0])
+    else:
+        r.squeeze(x, axes, into=node.outputs[0])
+
+
+def _by_sum(r: Replacement, node: Node, axes: tuple[int, ...]) -> None:
+    """Something before a ReduceSum, and something behind it."""
+    x, out, keepdims = node.input(0), node.outputs[0], bool(node.attr_int("keepdims", 1))
+    if node.op_type == "ReduceMean":
+        share = r.scalar(1 / _count(r.graph, x, axes), x)
+        r.op("Mul", r.reduce("ReduceSum", x, axes, keepdims), share, into=out)
+    elif node.op_type == "ReduceL1":
+        r.reduce("ReduceSum", r.op("Abs", x), axes, keepdims, into=out)
+    elif node.op_type == "ReduceSumSquare":
+        r.reduce("ReduceSum", r.op("Mul", x, x), axes, keepdims, into=out)
+    elif node.op_type == "ReduceL2":
+        r.op("Sqrt", r.reduce("ReduceSum", r.op("Mul", x, x), axes, keepdims), into=out)
+    elif node.op_type == "ReduceLogSum":
+        r.op("Log", r.reduce("ReduceSum", x, axes, keepdims), into=out)
+    else:
+        raise Refused(f"{node.op_type} has no form whose axes this parser reads")
+
+
+def _count(graph: Graph, x: str, axes: tuple[int, ...]) -> int:
+    shape = graph.shape(x)
+    sizes = [shape[a] for a in axes] if shape else [None]
+    if integers.is_integer(graph.dtype(x)) or not all(isinstance(s, int) and s for s in sizes):
+        raise Refused("the number of values in the mean is not fixed, or they are integers")
+    return int(np.prod([s for s in sizes if isinstance(s, int)]))

@@ -1,0 +1,36 @@
+"""Reductions whose axes older parsers do not read, against ONNX Runtime."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support import assert_same, parse
+
+import trtconv
+
+MENDED = ("ReduceMean", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceMax", "ReduceMin", "ReduceLogSum")
+NAME = "unread-reduction-axes"
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    op_type=st.sampled_from(MENDED),
+    axes=st.lists(st.integers(0, 2), unique=True, max_size=3),
+    negative=st.booleans(),
+    keepdims=st.booleans(),
+    noop=st.booleans(),
+)
+def test_same(op_type: str, axes: list[int], negative: bool, keepdims: bool, noop: bool) -> None:
+    written = ", ".join(str(a - 3 if negative else a) for a in axes)
+    reduced = axes or ([] if noop else [0, 1, 2])
+    kept = ["1" if i in reduced else "?" for i in range(3) if keepdims or i not in reduced]
+    shape = ",".join(f"D{i}" if d == "?" else d for i, d in enumerate(kept))
+    before = parse(f"""<ir_version: 8, opset_import: ["": 18]> g (float[2,3,4] x) => (float[{shape}] y)
+        <int64[{len(axes)}] a = {{{written}}}> {{
+            y = {op_type} <keepdims = {int(keepdims)}, noop_with_empty_axes = {int(noop)}> (x, a) }}""")
+    result = trtconv.fix(before, target="tensorrt-9.3", only=[NAME])
+    assert result.edits
+    assert not result.crashes
+    x = np.random.default_rng(0).uniform(0.5, 3, (2, 3, 4)).astype(np.float32)
+    assert_same(before, result.model, {"x": x if op_type == "ReduceLogSum" else x - 2}, "rounding")
