@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -303,12 +304,16 @@ def restated(
 
 
 def scales_of(asked: Resizing) -> list[float]:
-    """Constant scales that give the same output size; raises Refused where there are none."""
+    """Constant scales that give the same output size; raises Refused where there are none.
+
+    The ratio has to be a number of single precision: rounded, it leaves it to each runtime's arithmetic whether the
+    size comes out as it should, or one short.
+    """
     if asked.scales is not None:
         return list(asked.scales)
     scales = [1.0] * len(asked.sizes or ())
     for axis, grid in grids(asked).items():
-        if int(F32(grid.scale) * F32(grid.size)) != grid.out:
+        if Fraction(float(F32(grid.scale))) * grid.size != grid.out:
             raise Refused(f"no scale in single precision turns {grid.size} into exactly {grid.out}")
         scales[axis] = grid.scale
     return scales
