@@ -102,8 +102,11 @@ class AsymmetricQuantization(Pass):
         if dtype == TensorProto.INT32:
             return refused(f"{target.title} does not dequantize INT32")
         zero = graph.constant(node.input(2)) if node.input(2) else np.zeros(1)
-        if dtype == UINT8 and node.op_type == "QuantizeLinear" and not target.before(9, 0) and not target.is_rtx:
-            return silent("its UINT8 zero point is read as INT8")
+        if dtype == UINT8 and zero is not None and not zero.any() and not target.before(9, 0):
+            if node.op_type == "QuantizeLinear":
+                return silent("its UINT8 zero point is read as INT8")
+            if (maker := graph.producer(node.input(0))) is not None and maker.op_type == "QuantizeLinear":
+                return None
         if dtype == UINT8:
             return refused(f"{target.title} does not quantize to UINT8")
         if dtype == INT8 and (zero is None or zero.any()):
