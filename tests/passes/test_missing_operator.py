@@ -213,3 +213,62 @@ def test_experimental_operators(node: str, shape: str) -> None:
         g (float[1,2,6,7] x) => (float[{shape}] y) {{ y = {node} }}""")
     after = decomposed(model)
     assert_same(model, after, random_feed(model), "rounding")
+
+
+@pytest.mark.parametrize(
+    ("target", "inputs", "outputs", "constants", "node"),
+    [
+        ("tensorrt-7.0", "float[3,4] x", "bool[3,4] y", "", "y = IsNaN(x)"),
+        ("tensorrt-8.5", "float[3,4] x", "bool[3,4] y", "", "y = IsInf(x)"),
+        ("tensorrt-8.5", "float[3,4] x", "bool[3,4] y", "", "y = IsInf <detect_negative = 0> (x)"),
+        ("tensorrt-8.5", "float[3,4] x", "bool[3,4] y", "", "y = IsInf <detect_positive = 0> (x)"),
+        ("tensorrt-7.0", "float[3,4] x", "float[3,4] y", "", "y = Sign(x)"),
+        ("tensorrt-7.0", "int32[3,4] x", "int32[3,4] y", "", "y = Sign(x)"),
+        ("tensorrt-8.2", "bool[3,4] x, bool[4] z", "bool[3,4] y", "", "y = Xor(x, z)"),
+        ("tensorrt-8.4", "float[2,3,4] x", "float[2,3,4] y", "<int64 k = {-1}>", "y = Trilu(x, k)"),
+        ("tensorrt-8.4", "float[3,4] x", "float[3,4] y", "", "y = Trilu <upper = 0> (x)"),
+        ("tensorrt-9.1", "int32[3,4] x", "float[3,4] z", "", "y = Cast <to = 1> (x) z = Hardmax <axis = 0> (y)"),
+        ("tensorrt-8.4", "int64[3] x, float[2] v", "float[3,5] y", "<int64 d = {5}>", "y = OneHot(x, d, v)"),
+        (
+            "tensorrt-8.4",
+            "int64[3] x, float[2] v",
+            "float[6,3] y",
+            "<int64[1] d = {6}>",
+            "y = OneHot <axis = 0> (x, d, v)",
+        ),
+        ("tensorrt-7.0", "float[3,4] x", "float[3,4] y", "", "y = EyeLike <k = 1> (x)"),
+        ("tensorrt-7.0", "int32[3,4] x", "float[3,4] z", "<int64 a = {0}>", "y = Cast <to = 1> (x) z = CumSum(y, a)"),
+        (
+            "tensorrt-7.0",
+            "int32[3,4] x",
+            "float[3,4] z",
+            "<int64 a = {-1}>",
+            "y = Cast <to = 1> (x) z = CumSum <reverse = 1, exclusive = 1> (y, a)",
+        ),
+        (
+            "tensorrt-10.3",
+            "float[3,4] x, float[2,4] z",
+            "float[4] y",
+            "<int64 i = {-1}, int64 z0 = {0}>",
+            "s = SequenceConstruct(x, z) p = SequenceAt(s, i) y = Gather(p, z0)",
+        ),
+        (
+            "tensorrt-10.3",
+            "float[5,4] x",
+            "float[5,4] y, int64 n",
+            "<int64 t = {2}>",
+            "s = SplitToSequence <axis = 0> (x, t) y = ConcatFromSequence <axis = 0> (s) n = SequenceLength(s)",
+        ),
+        (
+            "tensorrt-10.3",
+            "float[2,4] x",
+            "float[4,2] y",
+            "",
+            "s = SplitToSequence <axis = 0, keepdims = 0> (x) y = ConcatFromSequence <axis = 1, new_axis = 1> (s)",
+        ),
+    ],
+)
+def test_older_parsers(target: str, inputs: str, outputs: str, constants: str, node: str) -> None:
+    model = parse(f"""<ir_version: 8, opset_import: ["": 14]> g ({inputs}) => ({outputs}) {constants} {{ {node} }}""")
+    after = decomposed(model, target)
+    assert_same(model, after, random_feed(model, ugly=True))

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from trtconv.passes.core.decompositions import bits, experimental, indexing, linear, modulo, quantized, rounding
+from trtconv.passes.core.decompositions import (
+    bits,
+    experimental,
+    indexing,
+    linear,
+    logic,
+    modulo,
+    quantized,
+    rounding,
+    sequences,
+)
 
 if TYPE_CHECKING:
     from trtconv.passes.core.graph import Graph, Node
@@ -21,19 +31,31 @@ DECOMPOSITIONS: dict[str, Callable[[Node, Graph], Replacement]] = {
     "BitwiseXor": bits.combine,
     "Col2Im": indexing.col2im,
     "Compress": indexing.compress,
+    "ConcatFromSequence": sequences.concat,
+    "ConvInteger": quantized.conv_integer,
     "Crop": experimental.crop,
     "CumProd": indexing.cum_prod,
-    "ConvInteger": quantized.conv_integer,
+    "CumSum": logic.cum_sum,
     "DFT": linear.dft,
     "Det": linear.det,
+    "EyeLike": logic.eye_like,
+    "Hardmax": logic.hardmax,
     "ImageScaler": experimental.image_scaler,
+    "IsInf": logic.is_inf,
+    "IsNaN": logic.is_nan,
     "MatMulInteger": quantized.matmul_integer,
     "MaxUnpool": indexing.max_unpool,
     "Mod": modulo.mod,
+    "OneHot": logic.one_hot,
     "ParametricSoftplus": experimental.parametric_softplus,
     "QLinearConv": quantized.q_linear_conv,
     "QLinearMatMul": quantized.q_linear_matmul,
-    "ScaledTanh": experimental.scaled_tanh,
     "Round": rounding.round_op,
+    "ScaledTanh": experimental.scaled_tanh,
+    "SequenceAt": sequences.at,
+    "SequenceLength": sequences.length,
+    "Sign": logic.sign,
+    "Trilu": logic.trilu,
+    "Xor": logic.xor,
 }
 """Each raises Refused where it cannot do a case."""
