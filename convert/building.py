@@ -67,7 +67,8 @@ class Engine:
     def verdict(self) -> str:
         """One line."""
         size = f"{self.size / 2**20:.1f} MiB" if self.size >= 2**20 else f"{self.size / 2**10:.0f} KiB"
-        return f"{self.path}: {size}, parses and compiles for {self.title} {self.version}, built in {self.seconds:.1f} s"
+        product = f"{self.title} {self.version}"
+        return f"{self.path}: {size}, parses and compiles for {product}, built in {self.seconds:.1f} s"
 
     def to_json(self) -> dict[str, object]:
         """What ENGINE.json holds, and where engine and sidecar are."""
