@@ -60,12 +60,14 @@ class NegativePads(Pass):
     )
 
     def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
-        """Constant pads below zero, from 8.2 to 10.3."""
-        if target.before(8, 2) or not target.before(10, 4):
-            return None
-        pads = padding.read(node, graph)
+        """Constant pads below zero, from 8.2 to 10.3; before, those beside a border of something but zeros."""
+        pads = padding.read(node, graph) if target.before(10, 4) else None
         if pads is None or not pads.has_crop:
             return None
+        if target.before(8, 2):
+            filling = padding.value(node, graph)
+            is_filled = padding.mode(node) == "constant" and filling is not None and filling.any()
+            return refused(f"{target.title} crops while it pads with zeros only") if is_filled else None
         return refused(f"{target.title} does not convert negative pads")
 
     def rewrite(self, node: Node, graph: Graph, target: Target) -> Replacement:

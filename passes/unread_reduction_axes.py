@@ -1,8 +1,9 @@
 """# unread-reduction-axes
 
 ## What it does
-Writes a reduction whose axes stand in an input as one that the parser reads: through ReduceSum, whose axes it knows, or
-TopK for the largest and smallest, and drops a reduction over no axes at all.
+Writes a reduction whose axes stand in an input as one that the parser reads: a mean or maximum over height and width as
+global pooling, others through ReduceSum, whose axes it knows, or TopK for the largest and smallest; and drops a
+reduction over no axes at all.
 
 ## Why
 Parsers up to 9.3 read axes from the attribute only. From opset 18 on the axes of ReduceMean, ReduceMax and the others
@@ -23,6 +24,7 @@ Export with opset 17 or below (12 or below for TensorRT 7).
 from __future__ import annotations
 
 import numpy as np
+from onnx import TensorProto
 
 from trtconv.passes.core import (
     Example,
@@ -37,6 +39,9 @@ from trtconv.passes.core import (
     integers,
     silent,
 )
+
+GLOBAL_POOL = {"ReduceMean": "GlobalAveragePool", "ReduceMax": "GlobalMaxPool"}
+FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16)
 
 
 class UnreadReductionAxes(Pass):
@@ -57,6 +62,18 @@ class UnreadReductionAxes(Pass):
                 g (float[N,4] x) => (float[N,1] y) <int64[1] a = {1}, float share = {0.25}> {
                     total = ReduceSum(x, a)
                     y = Mul(total, share)
+                }""",
+        ),
+        Example(
+            target="tensorrt-7.2",
+            title="a mean over height and width",
+            before="""<ir_version: 8, opset_import: ["": 18]>
+                g (float[N,3,H,W] x) => (float[N,3] y) <int64[2] a = {2, 3}>
+                { y = ReduceMean <keepdims = 0> (x, a) }""",
+            after="""<ir_version: 8, opset_import: ["": 18]>
+                g (float[N,3,H,W] x) => (float[N,3] y) <int64[2] s = {0, 0}> {
+                    p = GlobalAveragePool(x)
+                    y = Reshape(p, s)
                 }""",
         ),
         Example(
@@ -90,6 +107,8 @@ class UnreadReductionAxes(Pass):
         r = Replacement(graph, node)
         if axes == () and node.attr_int("noop_with_empty_axes", 0):
             _of_each(r, node)
+        elif axes is not None and _is_global_pool(node, graph, axes):
+            _pool(r, node)
         elif axes is None or target.before(8, 0):
             raise Refused("its axes are computed" if axes is None else "no reduction of this opset reads its axes")
         elif node.op_type in ("ReduceMax", "ReduceMin"):
@@ -110,6 +129,21 @@ def _of_each(r: Replacement, node: Node) -> None:
         r.op("Log", x, into=out)
     else:
         r.op("Identity", x, into=out)
+
+
+def _is_global_pool(node: Node, graph: Graph, axes: tuple[int, ...]) -> bool:
+    """Whether it reduces every axis behind batch and channels, as GlobalAveragePool and GlobalMaxPool do."""
+    found = graph.type(node.input(0))
+    if found is None or found.rank is None or node.op_type not in GLOBAL_POOL:
+        return False
+    return found.rank in (4, 5) and sorted(axes) == list(range(2, found.rank)) and found.dtype in FLOATS
+
+
+def _pool(r: Replacement, node: Node) -> None:
+    if node.attr_int("keepdims", 1):
+        r.op(GLOBAL_POOL[node.op_type], node.input(0), into=node.outputs[0])
+    else:
+        r.reshape(r.op(GLOBAL_POOL[node.op_type], node.input(0)), [0, 0], into=node.outputs[0])
 
 
 def _all_axes(node: Node, graph: Graph) -> tuple[int, ...]:
