@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import onnx
+import onnx.inliner
 from onnx import (
     AttributeProto,
     GraphProto,
@@ -74,6 +75,13 @@ class Model:
             graph = waiting.pop(0)
             yield graph
             waiting.extend(inner for node in graph.owners for inner in node.subgraphs.values())
+
+    def inline_functions(self) -> None:
+        """Write every local function in place of its calls; graphs and nodes are new ones afterwards."""
+        self.proto = onnx.inliner.inline_local_functions(self.commit(), convert_version=True)
+        self.main = Graph(self)
+        self._read(self.proto.graph, self.main)
+        self.infer()
 
     def array(self, tensor: TensorProto) -> Array:
         """Data of an initializer; external data is mapped from the model's folder. Raises ExternalDataError."""

@@ -1,0 +1,74 @@
+"""# local-functions
+
+## What it does
+Writes the local functions of a model in place of the nodes that call them.
+
+## Why
+Parsers before TensorRT 9.0 look a call up as a plugin and stop ("Plugin not found, are the plugin name, version, and
+namespace correct?"). Newer ones read the body, but check the name of the node first: a function that is called like
+one of some forty operators that they reject by name (`CenterCropPad`, `Unique`, ...) is refused from 9.1 on.
+
+## Safety
+Exact: a call means its body.
+
+## When it refuses
+Never. Functions whose weights are in an external file keep them there.
+
+## How to avoid it when exporting
+`torch.onnx.export` of PyTorch before 2.9 takes `export_modules_as_functions=False`, its default.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import onnx
+
+from trtconv.passes.core import Edit, Example, Graph, ModelPass, Node, Target, Trouble, refused
+
+if TYPE_CHECKING:
+    from trtconv.passes.core import Model
+
+
+class LocalFunctions(ModelPass):
+    """Calls of functions that the model defines."""
+
+    domains = ()
+    examples = (
+        Example(
+            target="tensorrt-8.6",
+            before="""<ir_version: 8, opset_import: ["": 17, "lab": 1]>
+                g (float[N,4] x) => (float[N,4] y) { y = lab.Twice(x) }
+                <domain: "lab", opset_import: ["": 17]> Twice (a) => (b) { b = Add(a, a) }""",
+            after="""<ir_version: 8, opset_import: ["": 17]>
+                g (float[N,4] x) => (float[N,4] y) { y = Add(x, x) }""",
+        ),
+        Example(
+            target="tensorrt-10.3",
+            title="read since 9.0",
+            before="""<ir_version: 8, opset_import: ["": 17, "lab": 1]>
+                g (float[N,4] x) => (float[N,4] y) { y = lab.Twice(x) }
+                <domain: "lab", opset_import: ["": 17]> Twice (a) => (b) { b = Add(a, a) }""",
+        ),
+    )
+
+    def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
+        """A call before 9.0, or of a name that is refused."""
+        if not graph.model.has_function(node.domain, node.op_type):
+            return None
+        if target.before(9, 0):
+            return refused(f"{target.title} reads no local functions")
+        if not target.before(9, 1) and onnx.defs.has(node.op_type) and not target.has(node.op_type):
+            return refused(f"{target.title} refuses {node.op_type} by its name, before it looks at the function")
+        return None
+
+    def mend(self, model: Model, target: Target) -> list[Edit]:
+        """All functions at once, when one of them has to go."""
+        calls = [(g, n) for g in model.graphs() for n in g.nodes if self.find(n, g, target)]
+        if not calls:
+            return []
+        model.inline_functions()
+        return [
+            Edit(self.name(), node.label, node.op_type, "its function is written in its place", (), ())
+            for _, node in calls
+        ]
