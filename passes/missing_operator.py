@@ -1,9 +1,18 @@
 """# missing-operator
 
 ## What it does
-Replaces an operator that the target lacks by the function body that ONNX defines for it.
+Replaces an operator that the target lacks by the function body that ONNX defines for it, or, where ONNX has none, by a
+decomposition.
 
-The body may hold further operators that the target lacks: those are replaced in turn.
+The body may hold further operators that the target lacks: those are replaced in turn. Decompositions there are for:
+
+- bits: BitShift, BitwiseAnd, BitwiseOr, BitwiseXor, BitwiseNot as INT64 arithmetic, BitCast between integers;
+- quantized products: MatMulInteger, ConvInteger, QLinearMatMul and QLinearConv as FLOAT products that are exact;
+- transforms: DFT and STFT as products with a constant matrix, Det of up to 3 rows;
+- places: Compress with a constant condition, Col2Im, MaxUnpool, OneHot, EyeLike, Trilu, Hardmax, CumSum, CumProd;
+- arithmetic and logic: Mod, Round, Sign, IsNaN, IsInf, Xor;
+- sequences that are made and taken apart in the same graph: SequenceAt, SequenceLength, ConcatFromSequence;
+- operators of the first opsets that were withdrawn: Crop, ImageScaler, Affine, ScaledTanh, ParametricSoftplus.
 
 ## Why
 A parser without an importer looks for a plugin of that name and stops ("Plugin not found, are the plugin name,
@@ -15,8 +24,9 @@ DynamicQuantizeLinear, LayerNormalization, Mish, Swish, RotaryEmbedding, Attenti
 The same arithmetic by definition. Runtimes that have a kernel for the operator round in another order.
 
 ## When it refuses
-When ONNX gives no body for the operator, or none for the model's opset or its element types; then the operator
-needs a plugin, or has to leave the network.
+When ONNX gives no body for the operator, or none for the model's opset or its element types, and when a decomposition
+needs a size or an input that is not in the file. Where the shape of the result depends on the data (NonZero, Unique,
+Compress with a computed condition) no static form exists: such an operator has to leave the network.
 
 ## How to avoid it when exporting
 Export with an older opset, where the exporters write such operators as their parts.

@@ -272,3 +272,18 @@ def test_older_parsers(target: str, inputs: str, outputs: str, constants: str, n
     model = parse(f"""<ir_version: 8, opset_import: ["": 14]> g ({inputs}) => ({outputs}) {constants} {{ {node} }}""")
     after = decomposed(model, target)
     assert_same(model, after, random_feed(model, ugly=True))
+
+
+@pytest.mark.parametrize("onesided", [0, 1])
+@pytest.mark.parametrize("windowed", [False, True])
+@pytest.mark.parametrize(("count", "step"), [(8, 3), (5, 5), (1, 1)])
+def test_stft(count: int, step: int, windowed: bool, onesided: int) -> None:
+    taps = np.hanning(count + 2)[1:-1]
+    window = f", float[{count}] w = {{{', '.join(map(str, taps))}}}" if windowed else ""
+    model = parse(f"""<ir_version: 8, opset_import: ["": 17]> g (float[2,20,1] x) => (float[A,B,C,D] y)
+        <int64 s = {{{step}}}, int64 n = {{{count}}}{window}> {{
+            y = STFT <onesided = {onesided}> (x, s, {"w" if windowed else ""}, n) }}""")
+    x = np.random.default_rng(0).standard_normal((2, 20, 1)).astype(np.float32)
+    after = trtconv.fix(model, target="tensorrt-10.3", only=["missing-operator"]).model
+    assert "STFT" not in {n.op_type for n in after.graph.node}
+    np.testing.assert_allclose(run(after, {"x": x})[0], reference(model, {"x": x})[0], atol=1e-4)

@@ -51,6 +51,7 @@ DECOMPOSITIONS: dict[str, Callable[[Node, Graph], Replacement]] = {
     "QLinearConv": quantized.q_linear_conv,
     "QLinearMatMul": quantized.q_linear_matmul,
     "Round": rounding.round_op,
+    "STFT": linear.stft,
     "ScaledTanh": experimental.scaled_tanh,
     "SequenceAt": sequences.at,
     "SequenceLength": sequences.length,

@@ -81,6 +81,27 @@ def dft_matrix(count: int, parts: int, length: int, *, inverse: bool, onesided: 
     return np.stack([spectrum.real, spectrum.imag], axis=-1).reshape(len(unit), -1)
 
 
+def stft(node: Node, graph: Graph) -> Replacement:
+    """STFT of a real signal: a convolution whose filters are the windowed cosines and sines."""
+    step, shape = graph.constant(node.input(1)), graph.shape(node.input(0))
+    window = graph.constant(node.input(2)) if node.input(2) else None
+    frame = graph.constant(node.input(3)) if node.input(3) else None
+    if step is None or (window is None and frame is None) or (node.input(2) and window is None):
+        raise Refused("its step, window or frame length is computed")
+    if shape is None or shape[-1] != 1:
+        raise Refused("its signal is complex, or of unknown rank")
+    count = int(frame) if frame is not None else len(window if window is not None else ())
+    matrix = dft_matrix(count, 1, count, inverse=False, onesided=node.attr_int("onesided", 1) != 0)
+    if window is not None:
+        matrix = matrix * window.astype(np.float64)[:, None]
+    r = Replacement(graph, node)
+    kind = helper.tensor_dtype_to_np_dtype(graph.dtype(node.input(0)) or 1)
+    filters = r.constant(np.ascontiguousarray(matrix.T[:, None, :]).astype(kind))
+    frames = r.op("Conv", r.transpose(node.input(0), [0, 2, 1]), filters, strides=[int(step)])
+    r.reshape(r.transpose(frames, [0, 2, 1]), [0, 0, matrix.shape[1] // 2, 2], into=node.outputs[0])
+    return r
+
+
 def det(node: Node, graph: Graph) -> Replacement:
     """Det of matrices of up to 3 rows, by Laplace's expansion."""
     shape = graph.shape(node.input(0))
