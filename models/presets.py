@@ -109,7 +109,7 @@ BISENETV2 = replace(BISENET, steps=150_000, warmup=1000 / 150_000, lr=5e-3, size
 
 # For a few thousand images on a laptop: no warm-up of thousands of steps, crops that keep the object.
 SMALL_CLASSES = Recipe(
-    epochs=10,
+    epochs=8,
     batch=32,
     optimizer="adam",
     lr=3e-3,
@@ -120,15 +120,14 @@ SMALL_CLASSES = Recipe(
     scale=(0.85, 1.15),
 )
 SMALL_MASKS = Recipe(
-    epochs=16,
-    batch=16,
-    optimizer="adam",
-    lr=2e-3,
+    epochs=6,
+    batch=8,
+    lr=0.03,
+    weight_decay=5e-4,
     schedule="poly",
-    warmup=0.05,
+    warmup=0.1,
     size=(96, 96),
-    crop="scaled",
-    scale=(0.75, 1.5),
+    crop="none",
 )
 
 RECIPES: dict[str, Recipe] = {
