@@ -11,6 +11,7 @@ The body may hold further operators that the target lacks: those are replaced in
 - transforms: DFT and STFT as products with a constant matrix, Det of up to 3 rows;
 - places: Compress with a constant condition, Col2Im, MaxUnpool, OneHot, EyeLike, Trilu, Hardmax, CumSum, CumProd;
 - arithmetic and logic: Mod, Round, Sign, IsNaN, IsInf, Xor;
+- optional values that are plainly there or not: OptionalHasElement, OptionalGetElement;
 - sequences that are made and taken apart in the same graph: SequenceAt, SequenceLength, ConcatFromSequence;
 - operators of the first opsets that were withdrawn: Crop, ImageScaler, Affine, ScaledTanh, ParametricSoftplus.
 

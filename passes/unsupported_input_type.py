@@ -3,16 +3,18 @@
 ## What it does
 Casts what an operator does not take in its own element type to one that it takes, and the result back: BOOL data to
 INT32 for Where, Gather, Slice, Split, Expand, Tile, Concat, Equal, ReduceMax and ReduceMin, INT8 to INT32 for Clip and
-Mod.
+Mod, FLOAT16 and BF16 to FLOAT for Celu.
 
 ## Why
 Importers check element types one by one. Until 8.5 BOOL data stopped Where, Gather, GatherElements, GatherND and Equal,
 7.1 and 7.2 refused more of them, and no version reduces BOOL ("Found unsupported input type of BOOL"). Clip and Mod of
 INT8 are refused by all of them ("The fmod attribute is set to 0. Inputs cannot be of floating point types. The
-current input type is INT8.").
+current input type is INT8."). Celu is put together with FLOAT constants, which a half-precision input does not meet in
+strongly typed networks (measured with TensorRT-RTX 1.7).
 
 ## Safety
-Exact: the wider type holds every value, and none of these operators leaves the range of its inputs.
+Exact for BOOL and INT8: the wider type holds every value, and none of these operators leaves the range of its inputs.
+Celu is computed in FLOAT and rounded once.
 
 ## When it refuses
 Never.
@@ -28,10 +30,11 @@ from dataclasses import dataclass
 import numpy as np
 from onnx import TensorProto
 
-from trtconv.passes.core import Example, Graph, Node, Pass, Refused, Replacement, Target, Trouble, refused
+from trtconv.passes.core import Example, Graph, Node, Pass, Refused, Replacement, Safety, Target, Trouble, refused
 from trtconv.passes.core.target import Version
 
 BOOL, INT8, INT32 = TensorProto.BOOL, TensorProto.INT8, TensorProto.INT32
+NAMES: dict[int, str] = {BOOL: "BOOL", INT8: "INT8", TensorProto.FLOAT16: "FLOAT16", TensorProto.BFLOAT16: "BF16"}
 ALL = tuple(range(64))
 
 
@@ -44,11 +47,12 @@ class Row:
     inputs: tuple[int, ...] = (0,)
     """Inputs of that type; those beside them are indices, bounds or conditions."""
     casts_back: bool = True
+    wide: int = INT32
     since: Version = (7, 0)
     until: Version = (999,)
 
 
-ROWS = (  # facts: tensorrt_limits.md 1a; reductions, Clip and Mod measured with TensorRT-RTX 1.7
+ROWS = (  # facts: tensorrt_limits.md 1a; reductions, Clip, Mod and Celu measured with TensorRT-RTX 1.7
     Row(("Where",), BOOL, (1, 2), until=(8, 5)),
     Row(("Gather", "GatherElements", "GatherND"), BOOL, until=(8, 5)),
     Row(("Slice", "Split", "Expand"), BOOL, since=(7, 1), until=(8, 0)),
@@ -57,6 +61,8 @@ ROWS = (  # facts: tensorrt_limits.md 1a; reductions, Clip and Mod measured with
     Row(("Equal",), BOOL, (0, 1), casts_back=False, until=(8, 5)),
     Row(("ReduceMax", "ReduceMin"), BOOL),
     Row(("Clip", "Mod"), INT8, (0, 1, 2)),
+    Row(("Celu",), TensorProto.FLOAT16, wide=TensorProto.FLOAT, since=(11, 0)),
+    Row(("Celu",), TensorProto.BFLOAT16, wide=TensorProto.FLOAT, since=(11, 0)),
 )
 
 
@@ -64,6 +70,7 @@ class UnsupportedInputType(Pass):
     """Operators that take other element types only."""
 
     ops = tuple(sorted({op_type for row in ROWS for op_type in row.ops}))
+    safety = Safety.ROUNDING
     examples = (
         Example(
             target="tensorrt-8.2",
@@ -89,7 +96,7 @@ class UnsupportedInputType(Pass):
         row = _row(node, graph, target)
         if row is None or not target.has(node.op_type):
             return None
-        return refused(f"{target.title} takes no {'BOOL' if row.dtype == BOOL else 'INT8'} in {node.op_type}")
+        return refused(f"{target.title} takes no {NAMES[row.dtype]} in {node.op_type}")
 
     def rewrite(self, node: Node, graph: Graph, target: Target) -> Replacement:
         """Cast, the operator, Cast."""
@@ -97,7 +104,7 @@ class UnsupportedInputType(Pass):
         if row is None:
             raise Refused("its element type is taken")
         r = Replacement(graph, node)
-        inputs = [r.cast(t, INT32) if t and i in row.inputs else t for i, t in enumerate(node.inputs)]
+        inputs = [r.cast(t, row.wide) if t and i in row.inputs else t for i, t in enumerate(node.inputs)]
         if not row.casts_back:
             r.clone(node, inputs)
             return r

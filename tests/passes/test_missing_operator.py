@@ -252,6 +252,8 @@ def test_experimental_operators(node: str, shape: str) -> None:
             "<int64 i = {-1}, int64 z0 = {0}>",
             "s = SequenceConstruct(x, z) p = SequenceAt(s, i) y = Gather(p, z0)",
         ),
+        ("tensorrt-10.3", "float[2] x", "bool y, bool z", "", "y = OptionalHasElement(x) z = OptionalHasElement()"),
+        ("tensorrt-10.3", "float[2] x", "float[2] y", "", "o = Optional(x) y = OptionalGetElement(o)"),
         (
             "tensorrt-10.3",
             "float[5,4] x",
@@ -269,7 +271,7 @@ def test_experimental_operators(node: str, shape: str) -> None:
     ],
 )
 def test_older_parsers(target: str, inputs: str, outputs: str, constants: str, node: str) -> None:
-    model = parse(f"""<ir_version: 8, opset_import: ["": 14]> g ({inputs}) => ({outputs}) {constants} {{ {node} }}""")
+    model = parse(f"""<ir_version: 8, opset_import: ["": 18]> g ({inputs}) => ({outputs}) {constants} {{ {node} }}""")
     after = decomposed(model, target)
     assert_same(model, after, random_feed(model, ugly=True))
 
