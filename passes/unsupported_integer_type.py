@@ -51,6 +51,9 @@ if TYPE_CHECKING:
 
 UINT8, UINT64, INT32 = TensorProto.UINT8, TensorProto.UINT64, TensorProto.INT32
 
+QUANTIZING = ("QuantizeLinear", "DequantizeLinear")
+"""Operators whose UINT8 asymmetric-quantization looks at: a pair of them is taken as INT8."""
+
 
 class UnsupportedIntegerType(ModelPass):
     """Integers that TensorRT has no tensors of."""
@@ -90,7 +93,7 @@ class UnsupportedIntegerType(ModelPass):
     def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
         """A node that reads or writes such a tensor; a Cast of UINT8 at the rim of the graph is taken from 8.5 on."""
         dtype = next((t for t in _types(node, graph) if t in WIDER), None)
-        if dtype is None or (dtype == UINT8 and _is_at_the_rim(node, graph, target)):
+        if dtype is None or (dtype == UINT8 and (node.op_type in QUANTIZING or _is_at_the_rim(node, graph, target))):
             return None
         return refused(f"{target.title} has no tensors of {_name(dtype)} between inputs and outputs")
 
