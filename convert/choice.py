@@ -38,14 +38,18 @@ def choose_exported(model: str | None) -> Choice:
 
 def choose_fixed(model: str | None) -> Choice:
     """For verify and build, which go on from what `fix` wrote; the model it was made from is the reference."""
+    recorded = _recorded()
     if model is not None:
-        return Choice((ModelConfig(Path(model)),))
+        known = recorded is not None and recorded.models[0].path.resolve() == Path(model).resolve()
+        reference = recorded.models[0].reference if recorded is not None and known else None
+        return Choice((ModelConfig(Path(model), reference=reference),))
     declared = _declared()
     if declared is not None:
         return Choice(tuple(_after_fix(m) for m in declared.models), declared.source)
-    recorded = _recorded()
     if recorded is not None:
         return recorded
+    if RECORD.is_file():
+        raise BadInput("what the last `trtconv fix` in this folder wrote is gone", do=_WAYS)
     raise BadInput("no model is given, none is declared, and no `trtconv fix` ran in this folder", do=_WAYS)
 
 

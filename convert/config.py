@@ -102,7 +102,7 @@ def _load(file: Path) -> dict[str, Any]:
     except OSError as error:
         raise BadInput(f"cannot read {file}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{file} is not valid TOML: {error}") from error
+        raise BadInput(f"{file} is not valid TOML: {error}", do="mend that line") from error
 
 
 def _config(file: Path, table: dict[str, Any]) -> Config:
@@ -114,7 +114,7 @@ def _config(file: Path, table: dict[str, Any]) -> Config:
         raise BadInput(f"`models` in {file} is not a list of tables", do="write [[models]] before each model")
     for number, entry in enumerate(entries, 1):
         _check_keys(file, entry, known | {"path"}, f"model {number}: ")
-        if not isinstance(entry.get("path"), str):
+        if "path" not in entry:
             raise BadInput(f"model {number} in {file} has no path", do='add path = "model.onnx"')
     return Config(file, tuple(_model(file, {**defaults, **entry}) for entry in entries))
 
@@ -136,7 +136,8 @@ def _model(file: Path, entry: dict[str, Any]) -> ModelConfig:
     }
     for key, value in entry.items():
         if not isinstance(value, kinds[key]) or isinstance(value, bool):
-            raise BadInput(f"{key} = {value!r} in {file} is not a {kinds[key][0].__name__}")
+            kind = {str: "text", int: "a number", list: "a list"}[kinds[key][0]]
+            raise BadInput(f"{key} = {value!r} in {file} is not {kind}")
     values = dict(entry)
     for key in ("path", "reference", "inputs"):
         if key in values:

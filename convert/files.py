@@ -200,6 +200,8 @@ def _refer(out: TensorProto, tensor: TensorProto, location: str, offset: int, le
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Turn what the operating system refuses while `path` is written into an error that names path and reason."""
+    if path.exists() and not path.is_file():
+        raise BadInput(f"{path} is no regular file", do="write elsewhere with -o")
     if not path.parent.is_dir():
         raise BadInput(f"there is no folder {path.parent} to write {path.name} into", do="create it, or choose another")
     try:
@@ -216,7 +218,11 @@ def writing(path: Path) -> Iterator[None]:
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path` that takes its name when the block ends well, and vanishes otherwise."""
+    """A temporary file beside `path` that takes its name when the block ends well, and vanishes otherwise.
+
+    A symbolic link stays one: what it leads to is written.
+    """
+    path = path.resolve()
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)
     temporary = Path(name)

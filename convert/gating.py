@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,6 +82,12 @@ def _gate_one(model: ModelConfig, steps: Sequence[str]) -> Gate:
         for name in STEPS:
             if name in steps or (name == "fix" and {"verify", "build"} & set(steps)):
                 done.append(_step(name, work[name], model, target, fixed))
+                if (
+                    name == "lint"
+                    and not done[-1].details.get("ok", True)
+                    and not {"fix", "verify", "build"} & set(steps)
+                ):
+                    done[-1] = replace(done[-1], status="failed", exit_code=1)
                 if name == "fix" and not fixed.exists():
                     break
     return Gate(str(model.path), target, tuple(done))
@@ -105,7 +111,7 @@ def _step(name: str, work: Callable[..., Outcome], model: ModelConfig, target: s
 
 
 def _lint(model: ModelConfig, target: str, fixed: Path) -> Outcome:
-    """What lint finds is not what the gate fails for: `fix` may mend it, and what it cannot, the next step tells."""
+    """What lint finds fails the gate only where `fix` does not follow, which mends it or says why not."""
     from trtconv.linting import lint
 
     result = lint(model.path, target=target)
@@ -113,8 +119,6 @@ def _lint(model: ModelConfig, target: str, fixed: Path) -> Outcome:
 
 
 def _fix(model: ModelConfig, target: str, fixed: Path) -> Outcome:
-    from dataclasses import replace
-
     from trtconv.fixing import fix
 
     result = fix(model.path, target=target).save(fixed)

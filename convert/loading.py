@@ -14,15 +14,23 @@ if TYPE_CHECKING:
 
 
 def load(source: str | os.PathLike[str] | ModelProto) -> Model:
-    """Model of a path or of a ModelProto, which is copied: the caller's is never changed."""
+    """Model of a path or of a ModelProto, which is copied: the caller's is never changed.
+
+    Raises BadInput for a file that cannot be read, and for a graph that no runtime can run.
+    """
     from trtconv.files import open_model
     from trtconv.passes.core import Model
+    from trtconv.passes.core.order import InvalidGraph
 
-    if isinstance(source, (str, os.PathLike)):
-        return Model(open_model(source), os.path.abspath(source))
-    copy = type(source)()
-    copy.CopyFrom(source)
-    return Model(copy)
+    try:
+        if isinstance(source, (str, os.PathLike)):
+            return Model(open_model(source), os.path.abspath(source))
+        copy = type(source)()
+        copy.CopyFrom(source)
+        return Model(copy)
+    except InvalidGraph as error:
+        where = str(source) if isinstance(source, (str, os.PathLike)) else ""
+        raise BadInput(f"the graph is not valid: {error}", where=where, do="export the model again") from error
 
 
 def resolve_target(text: str) -> Target:

@@ -16,8 +16,9 @@ from trtconv.errors import BadInput, Unavailable
 from trtconv.models.card import Card
 
 if TYPE_CHECKING:
+    from typing import Self
+
     import torch
-    from typing_extensions import Self
 
 Array = npt.NDArray[np.generic]
 

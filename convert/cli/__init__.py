@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 import click
 
 from trtconv import __version__
-from trtconv.errors import TrtconvError
+from trtconv.errors import BadInput, TrtconvError
 
 COMMANDS = {
     "lint": ("trtconv.cli.lint", "Say what TensorRT will refuse, or silently get wrong."),
@@ -54,7 +55,7 @@ class Commands(click.Group):
 @click.version_option(__version__, prog_name="trtconv")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 def root(debug: bool) -> None:
-    r"""Make an exported ONNX graph a TensorRT engine.
+    """Make an exported ONNX graph a TensorRT engine.
 
     \b
       trtconv fix model.onnx
@@ -64,7 +65,7 @@ def root(debug: bool) -> None:
     Exit codes: 0 fine, 1 findings or parity failure, 2 bad usage or bad input,
     3 this machine cannot do it, 4 native code crashed or ran out of time or memory,
     70 a bug in trtconv, 130 cancelled.
-    """
+    """  # noqa: D301 - click's mark for lines to keep
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -78,15 +79,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _usage(error, given)
     except TrtconvError as error:
         if "--debug" in given:
-            raise
+            traceback.print_exc()
         return _fail(error, given)
     except (KeyboardInterrupt, click.Abort):
         click.echo("cancelled", err=True)
         return CANCELLED
     except BrokenPipeError:
         # The reader of our output went away (`| head`); point stdout nowhere so that the exit is quiet.
-        sys.stdout = open("/dev/null", "w")  # noqa: SIM115
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        return _fail(BadInput(f"cannot write the output: {error.strerror}"), given)
     except Exception as error:
         if "--debug" in given:
             raise

@@ -21,14 +21,16 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 shapes_option = click.option(
     "--shapes", multiple=True, metavar="TEXT", help="min-opt-max of each input: image:1-4-8x3x224x224"
 )
-time_limit_option = click.option("--time-limit", type=float, metavar="S", help="Seconds that native code may take.")
+time_limit_option = click.option(
+    "--time-limit", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Seconds that native code may take."
+)
 memory_limit_option = click.option("--memory-limit", metavar="SIZE", help="Memory that native code may take: 8G, 512M.")
 
 
 def tolerance_options(command: F) -> F:
     """`--rtol` and `--atol`."""
-    command = click.option("--atol", type=float, help="Absolute tolerance.")(command)
-    return click.option("--rtol", type=float, help="Relative tolerance.")(command)
+    command = click.option("--atol", type=click.FloatRange(min=0), help="Absolute tolerance.")(command)
+    return click.option("--rtol", type=click.FloatRange(min=0), help="Relative tolerance.")(command)
 
 
 def finish(command: str, results: Sequence[tuple[str, Result]], as_json: bool) -> int:

@@ -12,12 +12,12 @@ from trtconv.cli.options import json_option
 @click.option("--model", type=click.Path(), metavar="MODEL", help="Check the shapes against this model's inputs.")
 @json_option
 def command(texts: tuple[str, ...], model: str | None, as_json: bool) -> int:
-    r"""Convert shapes to trtexec's arguments, and trtexec's arguments to shapes.
+    """Convert shapes to trtexec's arguments, and trtexec's arguments to shapes.
 
     \b
       trtconv shapes image:1-4-8x3x224x224
       trtconv shapes --minShapes=image:1x3x224x224 --optShapes=image:4x3x224x224 --maxShapes=image:8x3x224x224
-    """
+    """  # noqa: D301 - click's mark for lines to keep
     import shlex
 
     from trtconv.shapes import parse_shapes, shapes_text

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from trtconv.passes.core.target import Target
 
 
-class Effect(str, enum.Enum):
+class Effect(enum.StrEnum):
     """What the target does with the trouble."""
 
     REFUSED = "refused"
@@ -32,7 +32,7 @@ class Effect(str, enum.Enum):
     """Taken as the file says; but the file may not say what its author meant. Never fails a lint."""
 
 
-class Safety(str, enum.Enum):
+class Safety(enum.StrEnum):
     """What a rewrite may do to the numbers."""
 
     EXACT = "exact"

@@ -54,7 +54,7 @@ class Node:
     domain: str = ""
     attributes: dict[str, AttributeProto] = field(default_factory=dict)
     subgraphs: dict[str, Graph] = field(default_factory=dict)
-    proto: NodeProto | None = None
+    proto: NodeProto | None = field(default=None, repr=False)
     """Where the node came from: carries doc string and metadata (source lines, module scopes)."""
 
     @classmethod
@@ -295,6 +295,10 @@ class Graph:
         return None if found is None else found.dtype
 
     # --- changing --------------------------------------------------------------------------
+
+    def put_in_order(self, nodes: list[Node]) -> None:
+        """Take the same nodes in another order."""
+        self._nodes = nodes
 
     def add_node(self, node: Node) -> None:
         """Append `node` and index it."""

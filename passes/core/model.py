@@ -22,6 +22,7 @@ from onnx import (
 
 from trtconv.passes.core.external import is_external, locate, read
 from trtconv.passes.core.graph import Graph, Node, TensorType
+from trtconv.passes.core.order import in_order
 
 if TYPE_CHECKING:
     from trtconv.passes.core.graph import Array
@@ -41,6 +42,8 @@ class Model:
         self.proto, self.file = proto, file
         self.main = Graph(self)
         self._read(proto.graph, self.main)
+        for graph in self.graphs():
+            graph.put_in_order(in_order(graph, {t.values.name for t in proto.graph.sparse_initializer}))
         self.infer()
 
     @property

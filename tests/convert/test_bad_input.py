@@ -157,6 +157,49 @@ def test_full_disk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         subprocess.run(["umount", str(small)], check=True)
 
 
+@pytest.mark.parametrize(
+    ("nodes", "message"),
+    [
+        ("y = Add(x, nowhere)", "reads 'nowhere', which nothing writes"),
+        ("a = Add(x, b) b = Relu(a) y = Relu(b)", "the graph has a cycle"),
+    ],
+)
+def test_graph_that_no_runtime_can_run(
+    nodes: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = f"""<ir_version: 8, opset_import: ["": 17]> g (float[N,4] x) => (float[N,4] y) {{ {nodes} }}"""
+    source = save(tmp_path / "m.onnx", parse(text))
+    for command in ("lint", "fix"):
+        assert main([command, str(source), "--target", "tensorrt-8.2"]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_nodes_out_of_order_are_sorted(tmp_path: Path) -> None:
+    text = """<ir_version: 8, opset_import: ["": 17]>
+        g (float[N,4] x) => (float[N,4] y) { y = Relu(b) b = Neg(a) a = Abs(x) }"""
+    source = save(tmp_path / "m.onnx", parse(text))
+    assert main(["fix", str(source), "--target", "tensorrt-10.3"]) == 0
+    fixed = onnx.load(tmp_path / "m.fixed.onnx")
+    assert [n.op_type for n in fixed.graph.node] == ["Abs", "Neg", "Relu"]
+    onnx.checker.check_model(fixed)
+
+
+def test_output_must_be_a_regular_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = save(tmp_path / "m.onnx", parse(GOOD))
+    os.mkfifo(tmp_path / "pipe")
+    assert main(["fix", str(source), "-o", str(tmp_path / "pipe")]) == 2
+    assert "is no regular file" in capsys.readouterr().err
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_link_is_written_through(tmp_path: Path) -> None:
+    source = save(tmp_path / "m.onnx", parse(GOOD))
+    (tmp_path / "link.onnx").symlink_to(tmp_path / "real.onnx")
+    assert main(["fix", str(source), "-o", str(tmp_path / "link.onnx")]) == 0
+    assert (tmp_path / "link.onnx").is_symlink()
+    assert (tmp_path / "real.onnx").is_file()
+
+
 def test_custom_operator_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = parse(GOOD)
     model.graph.node[0].op_type, model.graph.node[0].domain, model.graph.node[0].name = "MyOp", "my.ops", "custom"

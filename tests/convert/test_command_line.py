@@ -69,7 +69,7 @@ def test_dry_run_writes_nothing(workspace: Path, capsys: pytest.CaptureFixture[s
 
 def test_only_and_skip(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for choice in (["--only", "unfolded-constants"], ["--skip", "missing-operator"]):
-        assert main(["fix", "swish.onnx", "--target", "tensorrt-8.2", *choice]) == 0
+        assert main(["fix", "swish.onnx", "--target", "tensorrt-8.2", *choice]) == 1
         assert [n.op_type for n in onnx.load("swish.fixed.onnx").graph.node] == ["HardSwish"]
     assert main(["fix", "swish.onnx", "--only", "no-such-pass"]) == 2
     assert "there is no pass called 'no-such-pass'" in capsys.readouterr().err

@@ -293,7 +293,9 @@ def test_the_real_parser_agrees() -> None:
     said = judge([(m, {}) for m in models])
     for model, verdict in zip(models, said, strict=True):
         found = [
-            f for f in trtconv.lint(model, target="tensorrt-rtx-1.7", parser=False).findings if f.effect in ("refused", "silent")
+            f
+            for f in trtconv.lint(model, target="tensorrt-rtx-1.7", parser=False).findings
+            if f.effect in ("refused", "silent")
         ]
         assert bool(verdict) == bool(found), (onnx.printer.to_text(model), verdict, found)
     fixed = [trtconv.fix(m, target="tensorrt-rtx-1.7").model for m in models]

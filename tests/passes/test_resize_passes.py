@@ -336,7 +336,9 @@ def test_the_real_parser_agrees() -> None:
                for r in ("round_prefer_floor",)]  # fmt: skip
     said = judge([(m, {}) for m in models])
     for model, verdict in zip(models, said, strict=True):
-        findings = [f for f in trtconv.lint(model, target="tensorrt-rtx-1.7", parser=False).findings if f.effect == "refused"]
+        findings = [
+            f for f in trtconv.lint(model, target="tensorrt-rtx-1.7", parser=False).findings if f.effect == "refused"
+        ]
         assert bool(verdict) == bool(findings), (onnx.printer.to_text(model), verdict, findings)
     fixed = [trtconv.fix(m, target="tensorrt-rtx-1.7").model for m in models]
     assert judge([(m, {}) for m in fixed]) == [None] * len(fixed)
