@@ -75,6 +75,11 @@ def working(what: str) -> Iterator[Callable[[str], None]]:
         yield lambda text: status.update(f"{what}: {text}")
 
 
+def _say(out: Console, text: str, style: str = "") -> None:
+    """A paragraph, indented by two, its further lines too."""
+    out.print(Padding(Text(text, style=style), (0, 0, 0, 2), expand=False))
+
+
 @singledispatch
 def show(result: object, model: str) -> None:
     """Print a result about `model`."""
@@ -89,9 +94,9 @@ def _lint(result: Lint, model: str) -> None:
     _suppressed(out, result.ignored, result.unused_ignores)
     _crashes(out, result.crashes)
     for one in result.disagreements:
-        out.print(Text(f"  disagreement: {one}", style="yellow"))
+        _say(out, f"disagreement: {one}", style="yellow")
     _notes(out, result.notes)
-    out.print(Text(f"  {result.verdict}", style="green" if result.ok else ""))
+    _say(out, str(result.verdict), style="green" if result.ok else "")
 
 
 @show.register
@@ -109,12 +114,12 @@ def _fix(result: Fix, model: str) -> None:
     if grid.row_count:
         out.print(grid)
     if result.evidence:
-        out.print(Text(f"  evidence for the edits: {result.evidence}", style="dim"))
+        _say(out, f"evidence for the edits: {result.evidence}", style="dim")
     _findings(out, result.remaining)
     _suppressed(out, result.ignored, result.unused_ignores)
     _crashes(out, result.crashes)
     _notes(out, result.notes)
-    out.print(Text(f"  {result.verdict}", style="green" if result.ok else ""))
+    _say(out, str(result.verdict), style="green" if result.ok else "")
 
 
 @show.register
@@ -129,9 +134,9 @@ def _parity(result: Parity, model: str) -> None:
         if leg.outputs:
             out.print(Padding(_outputs(leg), (0, 0, 0, 2), expand=False))
     if result.parting is not None:
-        out.print(Text(f"  {result.parting}", style="bold"))
+        _say(out, str(result.parting), style="bold")
     _notes(out, result.notes)
-    out.print(Text(f"  {result.verdict}", style="green" if result.ok else ""))
+    _say(out, str(result.verdict), style="green" if result.ok else "")
 
 
 @show.register
@@ -140,9 +145,9 @@ def _engine(result: Engine, model: str) -> None:
     out.print(Text(f"{model} -> {result.verdict}"))
     for profile in result.profiles:
         if profile.shapes or profile.values:
-            out.print(Text(f"  profile {profile.text}"))
+            _say(out, f"profile {profile.text}")
     _notes(out, result.notes)
-    out.print(Text(f"  details in {result.sidecar}", style="dim"))
+    _say(out, f"details in {result.sidecar}", style="dim")
 
 
 @show.register
@@ -171,13 +176,13 @@ def _difference(result: Difference, model: str) -> None:
     out = console()
     out.print(Text(f"{result.before} -> {result.after}", style="bold"))
     for word, names in (("gained", result.gained), ("lost", result.lost)):
-        out.print(Text(f"  operators {word}: {', '.join(names) or 'none'}"))
+        _say(out, f"operators {word}: {', '.join(names) or 'none'}")
     (_, before), (_, after) = result.opsets
-    out.print(Text(f"  documented opset: up to {before} -> up to {after}"))
-    out.print(Text(f"  known from: {', '.join(result.evidence)}", style="dim"))
+    _say(out, f"documented opset: up to {before} -> up to {after}")
+    _say(out, f"known from: {', '.join(result.evidence)}", style="dim")
     for word, findings in (("appear", result.appear), ("disappear", result.disappear)):
         if model:
-            out.print(Text(f"  findings in {model} that {word}: {len(findings)}"))
+            _say(out, f"findings in {model} that {word}: {len(findings)}")
         _findings(out, findings)
 
 
@@ -224,19 +229,19 @@ def _findings(out: Console, findings: Iterable[Finding]) -> None:
 
 def _suppressed(out: Console, ignored: tuple[Finding, ...], unused: tuple[str, ...]) -> None:
     if ignored:
-        out.print(Text(f"  {len(ignored)} ignored, as the configuration says", style="dim"))
+        _say(out, f"{len(ignored)} ignored, as the configuration says", style="dim")
     for one in unused:
-        out.print(Text(f"  unused suppression: {one}", style="yellow"))
+        _say(out, f"unused suppression: {one}", style="yellow")
 
 
 def _crashes(out: Console, crashes: Iterable[str]) -> None:
     for crash in crashes:
-        out.print(Text(f"  a bug in trtconv: {crash}; the rest went on. Please report it.", style="red"))
+        _say(out, f"a bug in trtconv: {crash}; the rest went on. Please report it.", style="red")
 
 
 def _notes(out: Console, notes: Iterable[str]) -> None:
     for note in notes:
-        out.print(Text(f"  note: {note}", style="dim"))
+        _say(out, f"note: {note}", style="dim")
 
 
 def _grid() -> Table:
@@ -276,7 +281,7 @@ def show_diff(result: Fix) -> None:
     for edit in result.edits:
         out.print(Text(f"{edit.pass_name} at {edit.node}: {edit.why}", style="bold"))
         if edit.evidence is not None:
-            out.print(Text(f"  {edit.evidence}", style="dim"))
+            _say(out, str(edit.evidence), style="dim")
         for line in _diff_lines(edit):
             out.print(Text(line, style="red" if line[0] == "-" else "green"), soft_wrap=True)
 
