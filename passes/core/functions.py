@@ -62,6 +62,8 @@ def _body(found: Schema, node: Node, graph: Graph) -> FunctionProto:
     if found.has_function and min(found.function_opset_versions) <= version:
         return _parse(found.get_function_with_opset_version(version))
     if found.has_context_dependent_function and min(found.context_dependent_function_opset_versions) <= version:
+        if any(t and graph.type(t) is None for t in node.inputs):  # onnx does not survive a sequence of unknown type
+            raise Refused(f"ONNX gives no body for this {node.op_type}: it needs a type or shape that is unknown")
         types = [_input_type(graph, t).SerializeToString() for t in node.inputs]
         proto = node.to_proto().SerializeToString()
         text = found.get_context_dependent_function_with_opset_version(version, proto, types)

@@ -289,3 +289,12 @@ def test_stft(count: int, step: int, windowed: bool, onesided: int) -> None:
     after = trtconv.fix(model, target="tensorrt-10.3", only=["missing-operator"]).model
     assert "STFT" not in {n.op_type for n in after.graph.node}
     np.testing.assert_allclose(run(after, {"x": x})[0], reference(model, {"x": x})[0], atol=1e-4)
+
+
+def test_a_sequence_of_unknown_type_is_refused() -> None:
+    model = parse("""<ir_version: 8, opset_import: ["": 17]>
+        g (seq(float[N]) s) => (seq(float[N]) t) {
+            t = SequenceMap (s) < body = b (float[N] x) => (float[N] y) { y = Identity(x) } > }""")
+    result = trtconv.fix(model, target="tensorrt-10.3", only=["missing-operator"])
+    assert not result.edits
+    assert any("unknown" in f.refusal for f in result.remaining)
