@@ -40,7 +40,8 @@ def test_same_as_attention(
     result = trtconv.fix(before, target="tensorrt-11.0", only=["unsupported-attention"])
     assert result.edits
     assert not result.crashes
-    feed = random_feed(before, seed=seed)
+    # Softmax turns the rounding of a score into a relative error of the score's size times epsilon: keep scores small.
+    feed = {name: data / np.float32(4) for name, data in random_feed(before, seed=seed).items()}
     if masked:
         feed["m"] = np.where(feed["m"] > 2, np.float32(-np.inf), feed["m"])
         feed["m"][:, 0] = 0
