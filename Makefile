@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/bash
 
-.PHONY: help demo train-demo test test-slow check format types docs bench wheel clean build/dev
+.PHONY: help demo train-demo test test-networks test-slow check format types docs bench wheel clean build/dev
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -21,7 +21,10 @@ train-demo: .venv/installed ## train a classifier and a segmenter on drawn shape
 test: .venv/installed ## the tests, without the slow ones
 	$(BIN)/pytest -q -n 2
 
-test-slow: .venv/installed ## the tests that take minutes
+test-networks: .venv/installed ## convert every network of the registry (some minutes)
+	$(BIN)/pytest -q -n 2 -m slow tests/models/test_conversion.py
+
+test-slow: .venv/installed ## all tests that take minutes
 	$(BIN)/pytest -q -m slow
 
 check: .venv/installed build/dev ## lint, format and types
