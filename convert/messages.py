@@ -65,9 +65,20 @@ MESSAGES = (
         "subgraphs or functions lie more than 24 deep in one another",
         "inline functions and unroll constant loops in the export",
     ),
+    Message(
+        r"Node input was not registered|input .{0,80}? was not registered",
+        "a node reads a tensor that nothing before it writes: the file is damaged, or its nodes are out of order",
+        "`trtconv fix` sorts nodes that are out of order; a tensor that nothing writes needs another export",
+    ),
+    Message(
+        r"Failed to import initializer",
+        "the data of a weight cannot be read: an external file is missing or too short, or its element type is unknown",
+        "keep the model together with its weight files; `trtconv lint` names element types that the target lacks",
+        ("unsupported-integer-type",),
+    ),
     # --- constants ---
     Message(
-        r"(?:inputs\.at\(\d+\)\.is_weights\(\)|is required to be an initializer|must be an initializer"
+        r"(?:is_weights\(\)|is required to be an initializer|must be (?:an )?initializer"
         r"|should be a constant tensor|only supports input K as an initializer|is not an initializer)",
         "an input that this version wants as a constant in the file is computed in the graph; even a Cast or an "
         "Identity of a constant counts as computed, since the parser does not fold",
