@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 LOAD_SECONDS = 120.0
 """Time that loading a native runtime may take, in a child process."""
 
-PACKAGES = ("numpy", "onnx", "onnx-graphsurgeon", "onnxruntime", "onnxruntime-gpu", "polygraphy", "torch")
+PACKAGES = ("numpy", "onnx", "onnxruntime", "onnxruntime-gpu", "polygraphy", "torch")
 OPTIONAL = ("onnxruntime-gpu", "torch")
 
 
