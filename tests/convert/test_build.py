@@ -242,7 +242,9 @@ def test_ctrl_c_leaves_nothing(tmp_path):
     proto.graph.initializer.extend(numpy_helper.from_array(weights, f"w{i}") for i in range(60))
     (tmp_path / "net.onnx").write_bytes(proto.SerializeToString())
     program = """
+import signal
 import trtconv
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started without it
 try:
     trtconv.build("net.onnx", on_progress=lambda text: print(text, flush=True))
 except KeyboardInterrupt:

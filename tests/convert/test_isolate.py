@@ -108,7 +108,9 @@ with open(os.environ["PID"], "w") as file:
 time.sleep(600)
 """
 PARENT = f"""
+import signal
 from trtconv.isolate import isolated
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started without it
 try:
     isolated(exec, {SLEEPER!r}, what="sleeping")
 except KeyboardInterrupt:
@@ -124,6 +126,7 @@ def family(tmp_path):
     parent = subprocess.Popen([sys.executable, "-c", PARENT], env=environment, stdout=subprocess.PIPE, text=True)
     with parent:
         yield parent, _pid_in(path)
+        parent.kill()
 
 
 def test_ctrl_c_ends_the_child(family):
