@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trtconv.guessing import guessed_shapes
-from trtconv.inputs import Case, Given, given_cases, seeded_case
+from trtconv.guessing import guessed_shapes, is_dynamic
+from trtconv.inputs import Case, Given, describe_roles, given_cases, seeded_case
 
 if TYPE_CHECKING:
     from trtconv.passes.core import Graph
@@ -18,20 +18,41 @@ if TYPE_CHECKING:
     ShapesGiven = str | Iterable[str] | Sequence[ShapeProfile]
 
 
-def choose_cases(
-    graph: Graph, shapes: ShapesGiven | None, inputs: Given | None, seed: int
-) -> tuple[Iterable[Case], bool]:
-    """The cases, and whether their shapes are guesses, some of which may not fit the model.
+@dataclass(frozen=True)
+class Cases:
+    """What is fed, case by case, and whether the shapes are guesses, some of which may not fit the model."""
 
-    Raises BadInput for shapes or inputs that contradict the graph.
-    """
-    from trtconv.profiles import profiles_for
+    all: Iterable[Case]
+    guessed: bool = False
 
-    if inputs is not None:
-        return given_cases(graph, inputs), False
-    if shapes:
-        return _corners(graph, profiles_for(graph.inputs, shapes), seed), False
-    return _guesses(graph, seed), True
+
+@dataclass(frozen=True)
+class Feeding:
+    """What the caller said about inputs: shapes to make them up for, or the inputs themselves."""
+
+    shapes: ShapesGiven | None = None
+    inputs: Given | None = None
+    seed: int = 0
+
+    def cases(self, graph: Graph) -> Cases:
+        """The cases for a graph. Raises BadInput for shapes or inputs that contradict it."""
+        from trtconv.profiles import profiles_for
+
+        if self.inputs is not None:
+            return Cases(given_cases(graph, self.inputs))
+        if self.shapes:
+            return Cases(_corners(graph, profiles_for(graph.inputs, self.shapes), self.seed))
+        return Cases(_guesses(graph, self.seed), guessed=True)
+
+    def notes(self, graph: Graph, ran: Iterable[Case], guessed: bool) -> Iterator[str]:
+        """What a reader should know of the inputs that were made up."""
+        if self.inputs is not None:
+            return
+        yield from describe_roles(graph)
+        if guessed and any(is_dynamic(found) for found in graph.inputs.values()):
+            for case in ran:
+                shapes = ", ".join(f"{name}:{'x'.join(map(str, v.shape))}" for name, v in case.feed.items())
+                yield f"no shapes were given: {case.name!r} is {shapes}"
 
 
 def _corners(graph: Graph, profiles: Sequence[ShapeProfile], seed: int) -> Iterator[Case]:

@@ -3,38 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from trtconv.errors import BadInput
-from trtconv.metrics import Difference, Tolerance, compare, default_tolerance, is_float
+from trtconv.metrics import Difference, compare
 from trtconv.parity import Leg, OutputParity
 from trtconv.runtimes.onnxruntime import infer
 
 if TYPE_CHECKING:
+    from trtconv.cases import Cases
+    from trtconv.criteria import Criteria
     from trtconv.inputs import Case
     from trtconv.runtimes.running import Array, Feed, Running
 
 
+class Expected(Protocol):
+    """What outputs should be."""
+
+    @property
+    def title(self) -> str:
+        """What a report calls it: `ONNX Runtime 1.31.1 on the original`."""
+
+    def outputs(self, case: Case) -> Feed:
+        """Outputs of a case by name; raises BadInput where there are none."""
+
+
 @dataclass(frozen=True)
-class Limits:
-    """What the caller said about tolerances; None stands for the default of the output's element type."""
+class Live:
+    """A model that is run: the original, or the model itself where it is compared with an engine."""
 
-    rtol: float | None = None
-    atol: float | None = None
-    tf32: bool = False
+    running: Running
+    what: str
 
-    def tolerance(self, expected: Array, actual: Array) -> Tolerance:
-        """Tolerance for one output: of the coarser of both element types."""
-        floats = [a.dtype for a in (expected, actual) if is_float(a.dtype)]
-        if not floats:
-            return Tolerance(0.0, 0.0)
-        default = default_tolerance(min(floats, key=lambda d: d.itemsize), tf32=self.tf32)
-        if self.rtol is not None:
-            default = replace(default, rtol=self.rtol)
-        return default if self.atol is None else replace(default, atol=self.atol, of_range=False)
+    @property
+    def title(self) -> str:
+        """Product, version and model."""
+        return f"{self.running.title} on {self.what}"
+
+    def outputs(self, case: Case) -> Feed:
+        """What the model gives; raises BadInput where it does not run."""
+        return infer(self.running, case.feed, what=self.what)
 
 
 @dataclass
@@ -46,8 +57,9 @@ class Side:
     running: Running | None = None
     failure: str = ""
     outputs: list[OutputParity] = field(default_factory=list)
+    extra: dict[str, None] = field(default_factory=dict)
 
-    def check(self, case: Case, expected: Feed, limits: Limits) -> None:
+    def check(self, case: Case, expected: Feed, criteria: Criteria) -> None:
         """Run one case and compare it; a model that does not run where the original does has failed."""
         if self.running is None:
             return
@@ -56,11 +68,12 @@ class Side:
         except BadInput as error:
             self.failure = self.failure or f"case {case.name!r}: {error.what}"
             return
-        self.outputs.extend(compare_outputs(case.name, expected, actual, limits))
+        self.outputs.extend(compare_outputs(case.name, expected, actual, criteria))
+        self.extra |= dict.fromkeys(extra_outputs(expected, actual))
 
     def leg(self, expected: str) -> Leg:
         """The comparison as it is reported."""
-        return Leg(self.runtime, expected, self.title, tuple(self.outputs), failure=self.failure)
+        return Leg(self.runtime, expected, self.title, tuple(self.outputs), failure=self.failure, extra=(*self.extra,))
 
 
 ENOUGH_GUESSES = 3
@@ -68,38 +81,37 @@ ENOUGH_GUESSES = 3
 
 
 def compare_cases(
-    expected: Running, sides: Sequence[Side], cases: Iterable[Case], limits: Limits, *, what: str, guessed: bool
+    expected: Expected, sides: Sequence[Side], cases: Cases, criteria: Criteria
 ) -> tuple[list[Case], list[str]]:
-    """Run `cases` on all sides; returns those that ran, and notes on those that did not.
+    """Run the cases on all sides; returns those that ran, and notes on those that did not.
 
-    A case on which the expected side fails is an error (BadInput) unless its shapes are `guessed` and others fit.
+    A case on which the expected side fails is an error (BadInput) unless its shapes are guessed and others fit.
     """
     ran: list[Case] = []
     notes: list[str] = []
-    for case in cases:
+    for case in cases.all:
         try:
-            outputs = infer(expected, case.feed, what=what)
+            outputs = expected.outputs(case)
         except BadInput as error:
-            if not guessed:
+            if not cases.guessed:
                 raise
             notes.append(f"case {case.name!r} left out: {error.what}")
             continue
         ran.append(case)
         for side in sides:
-            side.check(case, outputs, limits)
-        if guessed and len(ran) == ENOUGH_GUESSES:
+            side.check(case, outputs, criteria)
+        if cases.guessed and len(ran) == ENOUGH_GUESSES:
             break
     if not ran:
-        raise BadInput(
-            f"{what} runs at none of the shapes tried", where=notes[-1] if notes else "", do="give its --shapes"
-        )
+        where = notes[-1] if notes else ""
+        raise BadInput(f"{expected.title} runs at none of the shapes tried", where=where, do="give its --shapes")
     return ran, notes
 
 
-def compare_outputs(case: str, expected: Feed, actual: Feed, limits: Limits) -> Iterator[OutputParity]:
+def compare_outputs(case: str, expected: Feed, actual: Feed, criteria: Criteria) -> Iterator[OutputParity]:
     """Every output of the expected side with the actual one of the same name."""
-    found = dict(_tensors(actual))
-    for name, want in _tensors(expected):
+    found = dict(tensors(actual))
+    for name, want in tensors(expected):
         if name not in found:
             missing = Difference(
                 str(want.dtype), want.shape, passed=False, why="the output is missing", wrong=want.size
@@ -108,10 +120,16 @@ def compare_outputs(case: str, expected: Feed, actual: Feed, limits: Limits) -> 
             continue
         got = found[name]
         note = "" if got.dtype == want.dtype else f"{want.dtype} in the original, {got.dtype} here"
-        yield OutputParity(name, case, compare(want, got, limits.tolerance(want, got)), note)
+        yield OutputParity(name, case, compare(want, got, criteria.tolerance(want, got)), note)
 
 
-def _tensors(outputs: Feed) -> Iterator[tuple[str, Array]]:
+def extra_outputs(expected: Feed, actual: Feed) -> Iterable[str]:
+    """Outputs that the actual side alone has: nothing says what they should be."""
+    known = dict(tensors(expected))
+    return (name for name, _ in tensors(actual) if name not in known)
+
+
+def tensors(outputs: Feed) -> Iterator[tuple[str, Array]]:
     """Name and value of each tensor; the elements of a sequence are numbered, an absent optional is left out."""
     for name, value in outputs.items():
         yield from _elements(name, value)

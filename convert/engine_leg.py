@@ -8,39 +8,40 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trtconv.comparing import Limits, compare_outputs
+from trtconv.comparing import compare_outputs, extra_outputs
 from trtconv.errors import Unavailable
+from trtconv.isolate import Limits, isolated
 from trtconv.parity import Leg, OutputParity
 from trtconv.refusing import BuildRefused
-from trtconv.runtimes.onnxruntime import infer
 from trtconv.runtimes.products import Product, product_named
 
 if TYPE_CHECKING:
     from trtconv.cases import ShapesGiven
+    from trtconv.comparing import Expected
+    from trtconv.criteria import Criteria
     from trtconv.inputs import Case
-    from trtconv.runtimes.running import Feed, Running
+    from trtconv.runtimes.running import Feed
     from trtconv.shapes import ShapeProfile
     from trtconv.verifying import Source
 
 
 @dataclass(frozen=True)
 class EngineRequest:
-    """What to build, for which shapes, and how far to trust it."""
+    """What to build, for which shapes, how its outputs are judged, and what it may take."""
 
     source: Source
     runtime: str
     shapes: ShapesGiven | None
+    criteria: Criteria
     limits: Limits
-    time_limit: float | None = None
-    memory_limit: int | None = None
 
 
-def engine_leg(request: EngineRequest, expected: Running, cases: Sequence[Case], what: str) -> Leg:
-    """Build an engine, run the cases on it, and compare with ONNX Runtime; not run where there is no GPU.
+def engine_leg(request: EngineRequest, expected: Expected, cases: Sequence[Case]) -> Leg:
+    """Build an engine, run the cases on it, and compare with what they should give; not run where there is no GPU.
 
     Raises NativeFailure when TensorRT crashes or passes a limit.
     """
-    product, title = product_named(request.runtime), f"{expected.title} on {what}"
+    product, title = product_named(request.runtime), expected.title
     reason = why_not(product)
     if reason:
         return Leg(request.runtime, title, product.title, not_run=reason)
@@ -52,9 +53,12 @@ def engine_leg(request: EngineRequest, expected: Running, cases: Sequence[Case],
     except BuildRefused as error:
         return Leg(request.runtime, title, actual, failure=error.what)
     found: list[OutputParity] = []
+    extra: dict[str, None] = {}
     for case, output in zip(cases, outputs, strict=True):
-        found.extend(compare_outputs(case.name, infer(expected, case.feed, what=what), output, request.limits))
-    return Leg(request.runtime, title, actual, tuple(found))
+        wanted = expected.outputs(case)
+        found.extend(compare_outputs(case.name, wanted, output, request.criteria))
+        extra |= dict.fromkeys(extra_outputs(wanted, output))
+    return Leg(request.runtime, title, actual, tuple(found), extra=tuple(extra))
 
 
 def why_not(product: Product) -> str:
@@ -70,8 +74,6 @@ def why_not(product: Product) -> str:
 
 def _run(request: EngineRequest, product: Product, cases: Sequence[Case]) -> list[Feed]:
     from trtconv.building import build
-    from trtconv.isolate import Limits as ChildLimits
-    from trtconv.isolate import isolated
     from trtconv.runtimes.inference import run_engine
 
     with tempfile.TemporaryDirectory(prefix="trtconv-") as folder:
@@ -80,16 +82,16 @@ def _run(request: EngineRequest, product: Product, cases: Sequence[Case]) -> lis
             shapes=request.shapes or [covering(cases)],
             output=Path(folder, "model.engine"),
             target=request.runtime,
-            tf32=request.limits.tf32,
-            time_limit=request.time_limit,
-            memory_limit=request.memory_limit,
+            tf32=request.criteria.tf32,
+            time_limit=request.limits.seconds,
+            memory_limit=request.limits.memory,
         )
         return isolated(
             run_engine,
             str(engine.path),
             [(case.profile, case.feed) for case in cases],
             what=f"running the engine with {product.title}",
-            limits=ChildLimits(request.time_limit, request.memory_limit),
+            limits=request.limits,
             environment=product.environment,
         )
 

@@ -51,6 +51,8 @@ class Leg:
     """Why this comparison did not take place, empty when it did."""
     failure: str = ""
     """What kept the actual side from running where the expected side runs, empty when nothing did."""
+    extra: tuple[str, ...] = ()
+    """Outputs that the actual side alone has, and that are compared with nothing."""
 
     @property
     def status(self) -> Status:
@@ -65,7 +67,7 @@ class Leg:
         return max(self.outputs, key=lambda o: (not o.passed, o.difference.wrong, o.difference.max_abs), default=None)
 
     def to_json(self) -> dict[str, object]:
-        """`{"runtime", "expected", "actual", "status", "reason", "outputs": [...]}`."""
+        """`{"runtime", "expected", "actual", "status", "reason", "outputs": [...], "extra": [...]}`."""
         return {
             "runtime": self.runtime,
             "expected": self.expected,
@@ -73,6 +75,7 @@ class Leg:
             "status": self.status,
             "reason": self.failure or self.not_run,
             "outputs": [o.to_json() for o in self.outputs],
+            "extra": list(self.extra),
         }
 
     def __str__(self) -> str:

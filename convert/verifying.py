@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from trtconv.comparing import Limits
+from trtconv.cases import Feeding
+from trtconv.criteria import Criteria
 from trtconv.errors import BadInput
+from trtconv.isolate import Limits, isolated
 from trtconv.parity import Leg, Parity
+from trtconv.tracing import Tracing
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-    from trtconv.bisect import Parting
     from trtconv.cases import ShapesGiven
-    from trtconv.comparing import Side
+    from trtconv.comparing import Expected, Live, Side
     from trtconv.inputs import Case, Given
     from trtconv.passes.core import Edit, Model
-    from trtconv.runtimes.running import Running
 
     Source = str | os.PathLike[str] | ModelProto
 
@@ -59,94 +60,83 @@ def verify(
     from trtconv.sizes import parse_size
 
     memory = parse_size(memory_limit) if isinstance(memory_limit, str) else memory_limit
-    job = _Job(
-        source, reference, shapes, rtol, atol, runtimes, inputs, seed, tf32, bisect, tuple(edits), time_limit, memory
+    limits = Limits(time_limit, memory)
+    job = _Verification(
+        source,
+        reference,
+        Feeding(shapes, inputs, seed),
+        Criteria(rtol, atol),
+        Runs(_chosen(runtimes, reference is not None), tf32, limits),
+        Tracing(bisect, tuple(edits)),
     )
-    if time_limit is None and memory is None:
+    if limits == Limits():
         return job.run()
-    from trtconv import isolate
-
-    return isolate.isolated(job.run, what="running the model", limits=isolate.Limits(time_limit, memory))
+    return isolated(job.run, what="running the model", limits=limits)
 
 
 @dataclass(frozen=True)
-class _Job:
-    """The arguments of `verify`."""
+class Runs:
+    """Where the model is run: runtimes, what engines may do, and what running may take."""
+
+    runtimes: tuple[str, ...]
+    tf32: bool
+    limits: Limits
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """The runtimes that need an engine to be built."""
+        return tuple(r for r in self.runtimes if r != "onnxruntime")
+
+
+@dataclass(frozen=True)
+class _Verification:
+    """The arguments of `verify`, each concern in a value of its own."""
 
     source: Source
     reference: Source | None
-    shapes: ShapesGiven | None
-    rtol: float | None
-    atol: float | None
-    runtimes: Iterable[str] | None
-    inputs: Given | None
-    seed: int
-    tf32: bool
-    bisect: bool
-    edits: Sequence[Edit]
-    time_limit: float | None
-    memory_limit: int | None
+    feeding: Feeding
+    criteria: Criteria
+    runs: Runs
+    tracing: Tracing
 
     def run(self) -> Parity:
-        from trtconv.cases import choose_cases
-        from trtconv.comparing import compare_cases
+        from trtconv.comparing import Live, compare_cases
         from trtconv.loading import load
         from trtconv.runtimes.onnxruntime import open_model
 
-        chosen = _chosen(self.runtimes, self.reference is not None)
         model = load(self.source)
         original = load(self.reference) if self.reference is not None else model
         model.file = model.file or original.file
         what = "the original" if self.reference is not None else "the model"
-        expected = open_model(original, what=what)
-        sides = [_side(model)] if "onnxruntime" in chosen else []
-        cases, guessed = choose_cases(original.main, self.shapes, self.inputs, self.seed)
-        limits = Limits(self.rtol, self.atol)
-        ran, left_out = compare_cases(expected, sides, cases, limits, what=what, guessed=guessed)
-        legs = [side.leg(f"{expected.title} on {what}") for side in sides]
-        legs += self._engine_legs([r for r in chosen if r != "onnxruntime"], expected, ran, what)
-        notes = [*_runtime_notes(expected, sides, what), *_input_notes(original, ran, guessed, self.inputs), *left_out]
-        parting = self._parting(original, model, legs, ran, notes) if self.bisect else None
-        return Parity(tuple(legs), tuple(ran), self.seed, tuple(notes), parting)
+        expected = Live(open_model(original, what=what), what)
+        sides = [_side(model)] if "onnxruntime" in self.runs.runtimes else []
+        cases = self.feeding.cases(original.main)
+        ran, left_out = compare_cases(expected, sides, cases, self.criteria)
+        legs = [*(side.leg(expected.title) for side in sides), *self._engine_legs(expected, ran)]
+        notes = [
+            *_runtime_notes(expected, sides),
+            *self.feeding.notes(original.main, ran, cases.guessed),
+            *left_out,
+            *_extra_notes(legs),
+        ]
+        parting = self.tracing.parting(original, model, legs, ran, notes)
+        return Parity(tuple(legs), tuple(ran), self.feeding.seed, tuple(notes), parting)
 
-    def _parting(
-        self, original: Model, model: Model, legs: Sequence[Leg], cases: Sequence[Case], notes: list[str]
-    ) -> Parting | None:
-        """Where the first case that differs parts, or a note on why that cannot be told."""
-        from trtconv.bisect import find_parting
-        from trtconv.runtimes.onnxruntime import failures, reason
-
-        failed = [leg for leg in legs if leg.runtime == "onnxruntime" and leg.status == "failed"]
-        if not failed:
-            return None
-        differing = {o.case for o in failed[0].outputs if not o.passed}
-        case = next((c for c in cases if c.name in differing), cases[0])
-        try:
-            found = find_parting(original, model, case, self.edits)
-        except failures() as error:
-            notes.append(f"where they part cannot be told: {reason(error)}")
-            return None
-        if found is None:
-            notes.append("they part nowhere at once: the error grows from node to node")
-        return found
-
-    def _engine_legs(
-        self, runtimes: Iterable[str], expected: Running, cases: Sequence[Case], what: str
-    ) -> Iterator[Leg]:
+    def _engine_legs(self, expected: Expected, cases: Sequence[Case]) -> Iterator[Leg]:
         from trtconv.engine_leg import EngineRequest, engine_leg
 
-        limits = Limits(self.rtol, self.atol, self.tf32)
-        for runtime in runtimes:
-            request = EngineRequest(self.source, runtime, self.shapes, limits, self.time_limit, self.memory_limit)
-            yield engine_leg(request, expected, cases, what)
+        criteria = replace(self.criteria, tf32=self.runs.tf32)
+        for runtime in self.runs.engines:
+            request = EngineRequest(self.source, runtime, self.feeding.shapes, criteria, self.runs.limits)
+            yield engine_leg(request, expected, cases)
 
 
-def _chosen(runtimes: Iterable[str] | None, has_reference: bool) -> list[str]:
+def _chosen(runtimes: Iterable[str] | None, has_reference: bool) -> tuple[str, ...]:
     """Runtimes to compare: those named, else ONNX Runtime where there is a reference, and the installed engine."""
     if runtimes is None:
         from trtconv.passes.core import Target
 
-        return [*(["onnxruntime"] if has_reference else []), Target.auto().product]
+        return (*(["onnxruntime"] if has_reference else []), Target.auto().product)
     named = list(dict.fromkeys(runtimes))
     for name in named:
         if name not in RUNTIMES:
@@ -160,7 +150,7 @@ def _chosen(runtimes: Iterable[str] | None, has_reference: bool) -> list[str]:
                 do="name the model it was made from: --reference ORIGINAL",
             )
         named.remove("onnxruntime")
-    return named
+    return tuple(named)
 
 
 def _side(model: Model) -> Side:
@@ -174,23 +164,16 @@ def _side(model: Model) -> Side:
     return Side("onnxruntime", f"{running.title} on the model", running)
 
 
-def _runtime_notes(expected: Running, sides: Iterable[Side], what: str) -> Iterator[str]:
+def _runtime_notes(expected: Live, sides: Iterable[Side]) -> Iterator[str]:
     from trtconv.runtimes.onnxruntime import OPTIMIZATION
 
     yield f"ONNX Runtime optimises graphs at the level {OPTIMIZATION!r}"
-    for title, running in [(what, expected), *(("the model", side.running) for side in sides)]:
+    for title, running in [(expected.what, expected.running), *(("the model", side.running) for side in sides)]:
         if running is not None and running.note:
             yield f"{title}: {running.note}"
 
 
-def _input_notes(model: Model, cases: Iterable[Case], guessed: bool, inputs: Given | None) -> Iterator[str]:
-    from trtconv.guessing import is_dynamic
-    from trtconv.inputs import describe_roles
-
-    if inputs is not None:
-        return
-    yield from describe_roles(model.main)
-    if guessed and any(is_dynamic(found) for found in model.main.inputs.values()):
-        for case in cases:
-            shapes = ", ".join(f"{name}:{'x'.join(map(str, v.shape))}" for name, v in case.feed.items())
-            yield f"no shapes were given: {case.name!r} is {shapes}"
+def _extra_notes(legs: Iterable[Leg]) -> Iterator[str]:
+    for leg in legs:
+        if leg.extra:
+            yield f"{leg.actual} has outputs that the other side lacks, compared with nothing: {', '.join(leg.extra)}"

@@ -128,6 +128,19 @@ def test_a_model_that_no_longer_runs_has_failed() -> None:
     assert output.difference.why == "the output is missing"
 
 
+def test_an_output_that_only_one_side_has_is_never_passed_over() -> None:
+    one = parse('<ir_version: 8, opset_import: ["": 17]> g (float[N,4] x) => (float[N,4] y) { y = Relu(x) }')
+    two = parse("""<ir_version: 8, opset_import: ["": 17]>
+        g (float[N,4] x) => (float[N,4] y, float[N,4] z) { y = Relu(x) z = Neg(x) }""")
+    more = trtconv.verify(two, reference=one, runtimes=ORT)
+    assert more.exit_code == 0
+    assert more.legs[0].extra == ("z",)
+    assert any("compared with nothing: z" in note for note in more.notes)
+    fewer = trtconv.verify(one, reference=two, runtimes=ORT)
+    assert fewer.exit_code == 1
+    assert {o.name for o in fewer.outputs if not o.passed} == {"z"}
+
+
 def test_the_reference_evaluator_stands_in_where_onnxruntime_has_no_kernel() -> None:
     model = parse("""<ir_version: 3, opset_import: ["": 6]>
         g (float[1,1,4,4] x) => (float[1,1,2,2] y) { y = AveragePool<kernel_shape=[2,2], strides=[2,2]>(x) }""")
