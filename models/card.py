@@ -9,37 +9,11 @@ from pathlib import Path
 from typing import Literal
 
 from trtconv.errors import BadInput
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-KEY = "trtconv.card"
+from trtconv.preprocessing import CARD_KEY, Preprocessing
 
 Task = Literal["classification", "segmentation"]
 Output = Literal["logits", "softmax", "argmax"]
 Options = Mapping[str, bool | int | float | str]
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """How an image file becomes the input tensor: resize, crop, ``(x * scale - mean) / std``, CHW.
-
-    Attributes:
-        resize: length of the short side, or (height, width), in pixels; None keeps the image's size.
-        crop: (height, width) of the central crop in pixels, or None.
-        mean: subtracted from each channel, in the order of ``colour``, after ``scale``.
-        std: each channel is divided by it, in the order of ``colour``.
-        colour: order of the channels the network was trained on.
-        scale: factor on the 8-bit pixel values.
-        interpolation: how the image is resized.
-    """
-
-    resize: int | tuple[int, int] | None = 256
-    crop: tuple[int, int] | None = (224, 224)
-    mean: tuple[float, float, float] = IMAGENET_MEAN
-    std: tuple[float, float, float] = IMAGENET_STD
-    colour: Literal["RGB", "BGR"] = "RGB"
-    scale: float = 1 / 255
-    interpolation: Literal["nearest", "bilinear", "bicubic"] = "bilinear"
 
 
 @dataclass(frozen=True)
@@ -86,7 +60,7 @@ class Card:
             raise BadInput(f"the model card has unknown fields: {', '.join(unknown)}", where=where, do=_NEWER)
         tupled = {name: _tuples(value) for name, value in values.items()}
         try:
-            tupled["preprocessing"] = Preprocessing(**tupled["preprocessing"])  # type: ignore[arg-type]
+            tupled["preprocessing"] = Preprocessing.from_json(tupled["preprocessing"])  # type: ignore[arg-type]
             return cls(**tupled)  # type: ignore[arg-type]
         except (KeyError, TypeError) as error:
             raise BadInput(f"the model card is incomplete: {error}", where=where, do=_NEWER) from error
@@ -95,7 +69,7 @@ class Card:
         """Metadata of an ONNX file: the card as JSON, and its most wanted fields to read at a glance."""
         look = self.preprocessing
         return {
-            KEY: json.dumps(self.to_json(), sort_keys=True),
+            CARD_KEY: json.dumps(self.to_json(), sort_keys=True),
             "trtconv.network": self.network,
             "trtconv.task": self.task,
             "trtconv.exporter": f"{self.exporter}, torch {self.torch}, opset {self.opset}",
@@ -111,10 +85,10 @@ class Card:
         Raises:
             BadInput: there is no card, or it is damaged.
         """
-        if KEY not in metadata:
+        if CARD_KEY not in metadata:
             raise BadInput("the model carries no card", where=where, do="export it with `trtconv models export`")
         try:
-            values = json.loads(metadata[KEY])
+            values = json.loads(metadata[CARD_KEY])
         except json.JSONDecodeError as error:
             raise BadInput(f"the model card is not JSON: {error}", where=where, do=_NEWER) from error
         return cls.from_json(values, where=where)

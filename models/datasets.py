@@ -19,11 +19,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from trtconv.errors import BadInput, TrtconvError
 from trtconv.models import policies, transforms
-from trtconv.models.card import Preprocessing
 from trtconv.models.labels import LabelMap
 from trtconv.models.layouts import Listing
-from trtconv.models.preprocessing import normalised, open_image, prepared
 from trtconv.models.recipes import Recipe
+from trtconv.preprocessing import Preprocessing, normalised, open_image, prepared
 
 Key = tuple[int, int]
 """Epoch and index."""

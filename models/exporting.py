@@ -16,9 +16,10 @@ from torch import nn
 from trtconv.errors import BadInput
 from trtconv.files import save_model
 from trtconv.models import registry
-from trtconv.models.card import Card, Options, Output, Preprocessing
+from trtconv.models.card import Card, Options, Output
 from trtconv.models.exporters import Dynamic, Form, write
 from trtconv.models.source import from_checkpoint, from_registry
+from trtconv.preprocessing import Preprocessing
 
 TOLERANCE = 1e-5
 """Largest difference between ONNX Runtime and PyTorch, as a share of the largest logit or of one."""

@@ -16,8 +16,8 @@ from trtconv.errors import BadInput
 from trtconv.models import films
 from trtconv.models.evaluation import labels_at
 from trtconv.models.layouts import is_image
-from trtconv.models.preprocessing import fitted, open_image, prepared
 from trtconv.models.runners import Runner
+from trtconv.preprocessing import fitted, open_image, prepared
 
 Mask = npt.NDArray[np.integer]
 

@@ -10,7 +10,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from trtconv.errors import BadInput
-from trtconv.models.card import Card, Options, Preprocessing, Task
+from trtconv.models.card import Card, Options, Task
+from trtconv.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
     import torch

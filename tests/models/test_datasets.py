@@ -10,11 +10,10 @@ from PIL import Image
 
 from trtconv.errors import BadInput
 from trtconv.models import layouts
-from trtconv.models.card import Preprocessing
 from trtconv.models.datasets import Measuring, Schedule, Training, open_mask
-from trtconv.models.preprocessing import open_image, prepared
 from trtconv.models.recipes import Recipe
 from trtconv.models.transforms import IGNORE
+from trtconv.preprocessing import Preprocessing, open_image, prepared
 
 RECIPE = Recipe(size=(24, 40), crop="scaled", scale=(0.5, 1.5), jitter=0.3, batch=6)
 

@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from trtconv.cli import main
 from trtconv.errors import BadInput, Unavailable
 from trtconv.models import checkpoint, layouts, registry, runners
-from trtconv.models.card import Card, Preprocessing
+from trtconv.models.card import Card
 from trtconv.models.cli import command as models_command
 from trtconv.models.datasets import Measuring, Sample, measuring_batches
 from trtconv.models.evaluation import Evaluation, TestTime, answers, evaluate, labels_at
-from trtconv.models.preprocessing import open_image, prepared
 from trtconv.models.runners import Runner, open_runner
 from trtconv.models.seeded import seeded
+from trtconv.preprocessing import Preprocessing, open_image, prepared
 
 CLASSIFIER, SEGMENTER = "MobileNetV3_small_x0_35", "bisenetv2"
 SHAPES = ("circle", "cross", "square", "star", "triangle")
