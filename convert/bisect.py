@@ -10,7 +10,7 @@ import numpy as np
 from onnx import ModelProto, helper
 
 from trtconv.metrics import Difference, Tolerance, compare, is_float, largest_finite
-from trtconv.passes.core.graph import reads
+from trtconv.passes.core.node import reads
 from trtconv.runtimes.onnxruntime import failures, numpy_type, open_session
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from onnx import TensorProto
 
-from trtconv.passes.core.graph import Node, reads
+from trtconv.passes.core.node import Node, reads
 from trtconv.passes.core.snapshot import frozen
 from trtconv.roles import INTEGERS
 

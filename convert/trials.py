@@ -12,8 +12,8 @@ from onnx import GraphProto, ModelProto, TensorProto, helper
 from trtconv.guessing import is_free, kind_of
 from trtconv.inputs import seeded_case
 from trtconv.passes.core import Model, TensorType
-from trtconv.passes.core.graph import reads
 from trtconv.passes.core.model import data_size, value_info
+from trtconv.passes.core.node import reads
 from trtconv.roles import INTEGERS, role_of
 from trtconv.runtimes.onnxruntime import failures, open_session, reason
 

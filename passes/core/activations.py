@@ -9,7 +9,8 @@ import numpy as np
 from onnx import TensorProto
 
 if TYPE_CHECKING:
-    from trtconv.passes.core.graph import Graph, Node
+    from trtconv.passes.core.graph import Graph
+    from trtconv.passes.core.node import Node
     from trtconv.passes.core.target import Target
 
 HARD_SWISH_TYPES = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.INT8, TensorProto.DOUBLE)

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from trtconv.passes.core.rewrite import Refused
 
 if TYPE_CHECKING:
-    from trtconv.passes.core.graph import Graph, Node
+    from trtconv.passes.core.graph import Graph
     from trtconv.passes.core.model import Model
+    from trtconv.passes.core.node import Node
     from trtconv.passes.core.rewrite import Replacement
     from trtconv.passes.core.target import Target
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import onnx
 from onnx import AttributeProto, FunctionProto, NodeProto, TypeProto
 
-from trtconv.passes.core.graph import Node
 from trtconv.passes.core.model import type_proto
+from trtconv.passes.core.node import Node
 from trtconv.passes.core.rewrite import Refused, Replacement, snake_case
 
 if TYPE_CHECKING:

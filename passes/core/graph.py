@@ -6,11 +6,13 @@ Passes read it and describe replacements (`rewrite.Replacement`); only `Graph.ap
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from onnx import AttributeProto, GraphProto, NodeProto, TensorProto, helper
+from onnx import GraphProto, TensorProto, helper
+
+from trtconv.passes.core.node import Node as Node
+from trtconv.passes.core.node import captured, reads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
 
 Dim = int | str | None
 """A dimension: known, named (`dim_param`), or unknown."""
-
-STANDARD_DOMAINS = ("", "ai.onnx")
 
 
 class TensorType(NamedTuple):
@@ -41,95 +41,6 @@ class TensorType(NamedTuple):
     def is_static(self) -> bool:
         """Whether every dimension is a number."""
         return self.shape is not None and all(isinstance(d, int) for d in self.shape)
-
-
-@dataclass(eq=False, slots=True)
-class Node:
-    """One node. Compared and hashed by identity; names of absent optional inputs are empty."""
-
-    op_type: str
-    inputs: list[str]
-    outputs: list[str]
-    name: str = ""
-    domain: str = ""
-    attributes: dict[str, AttributeProto] = field(default_factory=dict)
-    subgraphs: dict[str, Graph] = field(default_factory=dict)
-    proto: NodeProto | None = field(default=None, repr=False)
-    """Where the node came from: carries doc string and metadata (source lines, module scopes)."""
-
-    @classmethod
-    def from_proto(cls, proto: NodeProto) -> Node:
-        """View of `proto`; subgraphs are attached by `Model`."""
-        return cls(
-            proto.op_type,
-            list(proto.input),
-            list(proto.output),
-            proto.name,
-            "" if proto.domain in STANDARD_DOMAINS else proto.domain,
-            {a.name: a for a in proto.attribute},
-            proto=proto,
-        )
-
-    def to_proto(self) -> NodeProto:
-        """A NodeProto with everything the view knows, subgraphs included."""
-        out = self.bare_proto()
-        if self.proto is not None:
-            out.doc_string = self.proto.doc_string
-            out.metadata_props.extend(self.proto.metadata_props)
-        return out
-
-    def bare_proto(self) -> NodeProto:
-        """The same without doc string and metadata, which exporters fill with more text than all the rest."""
-        out = NodeProto(op_type=self.op_type, name=self.name, domain=self.domain)
-        out.input.extend(self.inputs)
-        out.output.extend(self.outputs)
-        out.attribute.extend(a for key, a in self.attributes.items() if key not in self.subgraphs)
-        for key, graph in self.subgraphs.items():
-            out.attribute.append(helper.make_attribute(key, graph.to_proto()))
-        return out
-
-    @property
-    def label(self) -> str:
-        """What users address the node by: its name, or its first output where it has none."""
-        return self.name or next((o for o in self.outputs if o), self.op_type)
-
-    def input(self, index: int) -> str:
-        """Name of input `index`; empty when absent or left out."""
-        return self.inputs[index] if index < len(self.inputs) else ""
-
-    def has_output(self, index: int) -> bool:
-        """Whether output `index` is asked for."""
-        return index < len(self.outputs) and bool(self.outputs[index])
-
-    def attr_int(self, name: str, default: int) -> int:
-        """Integer attribute."""
-        found = self.attributes.get(name)
-        return default if found is None else found.i
-
-    def attr_float(self, name: str, default: float) -> float:
-        """Float attribute."""
-        found = self.attributes.get(name)
-        return default if found is None else found.f
-
-    def attr_string(self, name: str, default: str) -> str:
-        """String attribute."""
-        found = self.attributes.get(name)
-        return default if found is None else found.s.decode()
-
-    def attr_ints(self, name: str) -> list[int] | None:
-        """Integer list attribute, or None when not given."""
-        found = self.attributes.get(name)
-        return None if found is None else list(found.ints)
-
-    def attr_floats(self, name: str) -> list[float] | None:
-        """Float list attribute, or None when not given."""
-        found = self.attributes.get(name)
-        return None if found is None else list(found.floats)
-
-    def attr_tensor(self, name: str) -> TensorProto | None:
-        """Tensor attribute, or None when not given."""
-        found = self.attributes.get(name)
-        return None if found is None else found.t
 
 
 class Graph:
@@ -423,25 +334,6 @@ class Graph:
     def to_proto(self) -> GraphProto:
         """A GraphProto of this (sub)graph."""
         return self.model.graph_to_proto(self)
-
-
-def reads(node: Node) -> Iterator[str]:
-    """Tensors that a node reads, those that its subgraphs take from outside included."""
-    for tensor in node.inputs:
-        if tensor:
-            yield tensor
-    for graph in node.subgraphs.values():
-        yield from captured(graph)
-
-
-def captured(graph: Graph) -> Iterator[str]:
-    """Names that a subgraph takes from the graphs around it."""
-    inner = set(graph.inputs) | set(graph.initializers)
-    for node in graph.nodes:
-        inner.update(node.outputs)
-    for node in graph.nodes:
-        yield from (t for t in reads(node) if t not in inner)
-    yield from (t for t in graph.outputs if t not in inner)
 
 
 def _rename_reads(node: Node, old: str, new: str) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from onnx import AttributeProto, NodeProto, TensorProto
 
 if TYPE_CHECKING:
-    from trtconv.passes.core.graph import Graph, Node
+    from trtconv.passes.core.graph import Graph
+    from trtconv.passes.core.node import Node
     from trtconv.passes.core.rewrite import Replacement
 
 

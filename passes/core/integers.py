@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 from trtconv.passes.core.rewrite import Replacement
 
 if TYPE_CHECKING:
-    from trtconv.passes.core.graph import Node
+    from trtconv.passes.core.node import Node
 
 WIDER: dict[int, int] = {
     TensorProto.UINT8: TensorProto.INT32,

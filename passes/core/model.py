@@ -21,7 +21,8 @@ from onnx import (
 )
 
 from trtconv.passes.core.external import is_external, locate, read
-from trtconv.passes.core.graph import Graph, Node, TensorType
+from trtconv.passes.core.graph import Graph, TensorType
+from trtconv.passes.core.node import Node
 from trtconv.passes.core.order import in_order
 
 if TYPE_CHECKING:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from trtconv.passes.core.graph import reads
+from trtconv.passes.core.node import reads
 
 if TYPE_CHECKING:
-    from trtconv.passes.core.graph import Graph, Node
+    from trtconv.passes.core.graph import Graph
+    from trtconv.passes.core.node import Node
 
 
 class InvalidGraph(ValueError):

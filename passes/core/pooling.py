@@ -13,7 +13,8 @@ from onnx import TensorProto, helper
 from trtconv.passes.core.rewrite import Refused
 
 if TYPE_CHECKING:
-    from trtconv.passes.core.graph import Array, Graph, Node
+    from trtconv.passes.core.graph import Array, Graph
+    from trtconv.passes.core.node import Node
     from trtconv.passes.core.rewrite import Replacement
 
 CEIL_MODE_SINCE = {"AveragePool": 10, "MaxPool": 10, "LpPool": 18}

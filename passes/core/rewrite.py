@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from trtconv.passes.core.graph import Node
+from trtconv.passes.core.node import Node
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from onnx import TensorProto
 
-    from trtconv.passes.core.graph import Graph, Node, TensorType
+    from trtconv.passes.core.graph import Graph, TensorType
     from trtconv.passes.core.model import Model
+    from trtconv.passes.core.node import Node
 
 
 def frozen(node: Node) -> Node:

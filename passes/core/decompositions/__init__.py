@@ -19,7 +19,8 @@ from trtconv.passes.core.decompositions import (
 )
 
 if TYPE_CHECKING:
-    from trtconv.passes.core.graph import Graph, Node
+    from trtconv.passes.core.graph import Graph
+    from trtconv.passes.core.node import Node
     from trtconv.passes.core.rewrite import Replacement
 
 DECOMPOSITIONS: dict[str, Callable[[Node, Graph], Replacement]] = {

@@ -11,7 +11,8 @@ from trtconv.passes.core.integers import SIGN_BIT, is_integer, range_of
 from trtconv.passes.core.rewrite import Refused, Replacement
 
 if TYPE_CHECKING:
-    from trtconv.passes.core.graph import Graph, Node
+    from trtconv.passes.core.graph import Graph
+    from trtconv.passes.core.node import Node
 
 INT32, INT64, UINT64 = TensorProto.INT32, TensorProto.INT64, TensorProto.UINT64
 MAX_RANK = 8

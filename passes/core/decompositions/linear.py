@@ -12,7 +12,8 @@ from trtconv.passes.core.rewrite import Refused, Replacement
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from trtconv.passes.core.graph import Graph, Node
+    from trtconv.passes.core.graph import Graph
+    from trtconv.passes.core.node import Node
 
 MAX_MATRIX = 1 << 22
 """Elements of the constant matrix of a transform; beyond it a plugin serves better."""

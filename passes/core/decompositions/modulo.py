@@ -8,7 +8,8 @@ from trtconv.passes.core.integers import is_integer
 from trtconv.passes.core.rewrite import Replacement
 
 if TYPE_CHECKING:
-    from trtconv.passes.core.graph import Graph, Node
+    from trtconv.passes.core.graph import Graph
+    from trtconv.passes.core.node import Node
 
 
 def mod(node: Node, graph: Graph) -> Replacement:

@@ -17,7 +17,8 @@ from trtconv.passes.core.integers import range_of
 from trtconv.passes.core.rewrite import Refused, Replacement
 
 if TYPE_CHECKING:
-    from trtconv.passes.core.graph import Graph, Node
+    from trtconv.passes.core.graph import Graph
+    from trtconv.passes.core.node import Node
 
 FLOAT, INT32 = TensorProto.FLOAT, TensorProto.INT32
 EXACT_SUM = 2**24 // 255**2

@@ -10,7 +10,8 @@ from onnx import TensorProto
 from trtconv.passes.core.rewrite import Replacement
 
 if TYPE_CHECKING:
-    from trtconv.passes.core.graph import Graph, Node
+    from trtconv.passes.core.graph import Graph
+    from trtconv.passes.core.node import Node
 
 SMALL = 2.0**22
 """Below it a float32 has room for a half; from 2**23 on every float32 is whole."""

@@ -13,7 +13,7 @@ from trtconv.passes.core.folding.values import MALFORMED, slice_bounds
 
 if TYPE_CHECKING:
     from trtconv.passes.core.folding.shapes import Known
-    from trtconv.passes.core.graph import Node
+    from trtconv.passes.core.node import Node
 
 Arguments = dict[int, list[int]]
 """Elements of the inputs that can be constants, by position."""

@@ -15,7 +15,7 @@ from trtconv.passes.core.folding.values import Value
 
 if TYPE_CHECKING:
     from trtconv.passes.core.folding.values import Array, DType
-    from trtconv.passes.core.graph import Node
+    from trtconv.passes.core.node import Node
 
 
 @evaluates("Cast")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from onnx import ModelProto, ValueInfoProto, helper, numpy_helper
 
 if TYPE_CHECKING:
-    from trtconv.passes.core.graph import Array, Graph, Node
+    from trtconv.passes.core.graph import Array, Graph
+    from trtconv.passes.core.node import Node
 
     Known = Callable[[str], Array | None]
 

@@ -19,7 +19,7 @@ from trtconv.passes.core.folding.values import MALFORMED, Value, slice_bounds, s
 
 if TYPE_CHECKING:
     from trtconv.passes.core.folding.values import Array
-    from trtconv.passes.core.graph import Node
+    from trtconv.passes.core.node import Node
 
 Args = Sequence[Value]
 Evaluator = Callable[["Node", Args, Known], "Value | None"]

@@ -15,7 +15,8 @@ from trtconv.passes.core.folding.arguments import constant_arguments
 from trtconv.passes.core.folding.dims import Size, name_of
 from trtconv.passes.core.folding.facts import GROWTH_LIMIT, Facts
 from trtconv.passes.core.folding.shared import all_facts, keep_facts
-from trtconv.passes.core.graph import Dim, Node, TensorType
+from trtconv.passes.core.graph import Dim, TensorType
+from trtconv.passes.core.node import Node
 from trtconv.passes.core.rewrite import Replacement
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from trtconv.passes.core.folding.facts import GROWTH_LIMIT, is_left_outside
 from trtconv.passes.core.model import data_size, type_proto
 
 if TYPE_CHECKING:
-    from trtconv.passes.core.graph import Graph, Node
+    from trtconv.passes.core.graph import Graph
+    from trtconv.passes.core.node import Node
 
 MIB = 1 << 20
 

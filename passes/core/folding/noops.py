@@ -11,7 +11,8 @@ from trtconv.passes.core.folding.values import INT_MAX, MALFORMED, slice_bounds
 
 if TYPE_CHECKING:
     from trtconv.passes.core.folding.shapes import Known
-    from trtconv.passes.core.graph import Graph, Node
+    from trtconv.passes.core.graph import Graph
+    from trtconv.passes.core.node import Node
 
     Rule = Callable[[Node, Graph, Known], str]
 

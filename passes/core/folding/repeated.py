@@ -9,7 +9,7 @@ from trtconv.passes.core.folding.batch import is_pure
 
 if TYPE_CHECKING:
     from trtconv.passes.core.folding.facts import Facts
-    from trtconv.passes.core.graph import Node
+    from trtconv.passes.core.node import Node
 
 CONSTANT_LIMIT = 1 << 10
 """Bytes of a constant that are compared."""

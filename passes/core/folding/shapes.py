@@ -10,7 +10,7 @@ from typing import Protocol
 
 from trtconv.passes.core.folding.dims import Size, dim, divide, equal, is_nonnegative, product
 from trtconv.passes.core.folding.values import INT_MAX, Value, slice_bounds, slice_range
-from trtconv.passes.core.graph import Node
+from trtconv.passes.core.node import Node
 
 Shape = tuple[Size, ...]
 

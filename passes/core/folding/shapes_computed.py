@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from trtconv.passes.core.folding.dims import floor_divide
 from trtconv.passes.core.folding.shapes import Known, Shape, as_dimension, axes_of, broadcast, rule
-from trtconv.passes.core.graph import Node
+from trtconv.passes.core.node import Node
 
 SAME_SHAPE = (
     "Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "BatchNormalization", "BitwiseNot", "Cast", "CastLike",

@@ -13,7 +13,7 @@ from trtconv.passes.core.folding.dims import Expr, Size, is_linear
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from trtconv.passes.core.graph import Node
+    from trtconv.passes.core.node import Node
 
     Array = NDArray[Any]
     DType = np.dtype[Any]
