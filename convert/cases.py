@@ -2,78 +2,114 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trtconv.by_name import check_names
+from trtconv.given import Given, given_cases
 from trtconv.guessing import guessed_shapes, is_dynamic
-from trtconv.inputs import Case, Given, describe_roles, given_cases, seeded_case
+from trtconv.inputs import Case, describe_roles, seeded_case
 
 if TYPE_CHECKING:
-    from trtconv.passes.core import Graph
+    from trtconv.inputs import Ranges, Shapes
+    from trtconv.passes.core import Graph, Model
     from trtconv.shapes import ShapeProfile
 
     ShapesGiven = str | Iterable[str] | Sequence[ShapeProfile]
 
 
+ENOUGH_GUESSES = 3
+"""Guessed shapes that are run; later guesses are for models that cannot do with the earlier ones."""
+
+
 @dataclass(frozen=True)
 class Cases:
-    """What is fed, case by case, and whether the shapes are guesses, some of which may not fit the model."""
+    """What is fed, case by case."""
 
     all: Iterable[Case]
     guessed: bool = False
+    """Whether the shapes are guesses, some of which may not fit the model."""
+    enough: int | None = None
+    """How many cases that ran are enough; None for all."""
 
 
 @dataclass(frozen=True)
 class Feeding:
-    """What the caller said about inputs: shapes to make them up for, or the inputs themselves."""
+    """What the caller said about inputs: shapes and values to make them up for, or the inputs themselves."""
 
     shapes: ShapesGiven | None = None
     inputs: Given | None = None
     seed: int = 0
+    batches: int = 1
+    """Different sets of values for each of the shapes."""
+    ranges: Ranges = field(default_factory=dict)
+    """Lowest and highest value by input; the empty name stands for all plain data."""
 
-    def cases(self, graph: Graph) -> Cases:
-        """The cases for a graph. Raises BadInput for shapes or inputs that contradict it."""
+    def cases(self, model: Model) -> Cases:
+        """The cases for a model. Raises BadInput for shapes or inputs that contradict it."""
         from trtconv.profiles import profiles_for
 
+        graph = model.main
+        check_names(self.ranges, graph.inputs, "input", "--range")
         if self.inputs is not None:
-            return Cases(given_cases(graph, self.inputs))
+            return Cases(given_cases(model, self.inputs))
         if self.shapes:
-            return Cases(_corners(graph, profiles_for(graph.inputs, self.shapes), self.seed))
-        return Cases(_guesses(graph, self.seed), guessed=True)
+            return Cases(self._corners(graph, profiles_for(graph.inputs, self.shapes)))
+        return Cases(self._guesses(graph), guessed=True, enough=ENOUGH_GUESSES * self.batches)
 
     def notes(self, graph: Graph, ran: Iterable[Case], guessed: bool) -> Iterator[str]:
         """What a reader should know of the inputs that were made up."""
         if self.inputs is not None:
             return
-        yield from describe_roles(graph)
+        yield from describe_roles(graph, self.ranges)
         if guessed and any(is_dynamic(found) for found in graph.inputs.values()):
             for case in ran:
                 shapes = ", ".join(f"{name}:{'x'.join(map(str, v.shape))}" for name, v in case.feed.items())
                 yield f"no shapes were given: {case.name!r} is {shapes}"
 
+    def _corners(self, graph: Graph, profiles: Sequence[ShapeProfile]) -> Iterator[Case]:
+        """Min, opt and max of each profile, those that are the same only once."""
+        from trtconv.shapes import POINTS
 
-def _corners(graph: Graph, profiles: Sequence[ShapeProfile], seed: int) -> Iterator[Case]:
-    """Min, opt and max of each profile, those that are the same only once."""
-    from trtconv.shapes import POINTS
+        for number, profile in enumerate(profiles, 1):
+            prefix = f"profile {number} " if len(profiles) > 1 else ""
+            seen = []
+            for point in POINTS:
+                corner = profile.at(point), profile.values_at(point)
+                if corner not in seen:
+                    seen.append(corner)
+                    for case in self._made_up(graph, prefix + point, *corner):
+                        yield replace(case, profile=number - 1)
 
-    for number, profile in enumerate(profiles, 1):
-        prefix = f"profile {number} " if len(profiles) > 1 else ""
-        seen = []
-        for point in POINTS:
-            corner = profile.at(point), profile.values_at(point)
-            if corner not in seen:
-                seen.append(corner)
-                values = {name: _shaped(v, corner[0][name]) for name, v in corner[1].items()}
-                yield replace(seeded_case(graph, prefix + point, corner[0], seed, values), profile=number - 1)
+    def _guesses(self, graph: Graph) -> Iterator[Case]:
+        for name, shapes in guessed_shapes(graph.inputs):
+            yield from self._made_up(graph, name, shapes, {})
+
+    def _made_up(
+        self, graph: Graph, name: str, shapes: Shapes, values: Mapping[str, tuple[int, ...]]
+    ) -> Iterator[Case]:
+        """One case for each batch; the first keeps the name of the shapes."""
+        fixed = {key: np.asarray(v, np.int64).reshape(shapes[key]) for key, v in values.items()}
+        for batch in range(self.batches):
+            label = f"{name} ({batch + 1})" if batch else name
+            yield seeded_case(graph, label, shapes, self.seed, fixed, self.ranges)
 
 
-def _shaped(values: tuple[int, ...], shape: tuple[int, ...]) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
-    return np.asarray(values, np.int64).reshape(shape)
+def read_range(value: object) -> tuple[float, float]:
+    """Lowest and highest value of `0-1`, `-1-1` or a pair; raises ValueError for what is no range."""
+    if isinstance(value, str):
+        match = re.fullmatch(rf"({NUMBER})-({NUMBER})", value.strip())
+        if match is None:
+            raise ValueError("write the lowest and the highest value, as in 0-1 or -1-1")
+        value = match.groups()
+    low, high = map(float, value)  # type: ignore[call-overload]  # what is no pair raises
+    if not low <= high or np.isinf([low, high]).any():
+        raise ValueError("the lowest value comes first, and both are finite")
+    return low, high
 
 
-def _guesses(graph: Graph, seed: int) -> Iterator[Case]:
-    for name, shapes in guessed_shapes(graph.inputs):
-        yield seeded_case(graph, name, shapes, seed)
+NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"

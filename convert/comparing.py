@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from trtconv.errors import BadInput
-from trtconv.metrics import Difference, compare
+from trtconv.metrics import Difference
 from trtconv.parity import Leg, OutputParity
 from trtconv.runtimes.onnxruntime import infer
 
@@ -76,10 +76,6 @@ class Side:
         return Leg(self.runtime, expected, self.title, tuple(self.outputs), failure=self.failure, extra=(*self.extra,))
 
 
-ENOUGH_GUESSES = 3
-"""Cases of guessed shapes that are run; later guesses are for models that cannot do with the earlier ones."""
-
-
 def compare_cases(
     expected: Expected, sides: Sequence[Side], cases: Cases, criteria: Criteria
 ) -> tuple[list[Case], list[str]]:
@@ -100,7 +96,7 @@ def compare_cases(
         ran.append(case)
         for side in sides:
             side.check(case, outputs, criteria)
-        if cases.guessed and len(ran) == ENOUGH_GUESSES:
+        if len(ran) == cases.enough:
             break
     if not ran:
         where = notes[-1] if notes else ""
@@ -120,7 +116,7 @@ def compare_outputs(case: str, expected: Feed, actual: Feed, criteria: Criteria)
             continue
         got = found[name]
         note = "" if got.dtype == want.dtype else f"{want.dtype} in the original, {got.dtype} here"
-        yield OutputParity(name, case, compare(want, got, criteria.tolerance(want, got)), note)
+        yield OutputParity(name, case, criteria.judge(name, want, got), note)
 
 
 def extra_outputs(expected: Feed, actual: Feed) -> Iterable[str]:

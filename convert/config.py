@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from trtconv.errors import BadInput
 
 if TYPE_CHECKING:
+    from trtconv.by_name import ByName
     from trtconv.findings import Finding
 
 
@@ -49,8 +50,10 @@ class ModelConfig:
     reference: Path | None = None
     shapes: str | None = None
     target: str | None = None
-    rtol: float | None = None
-    atol: float | None = None
+    rtol: ByName[float] | None = None
+    atol: ByName[float] | None = None
+    metric: ByName[str] | None = None
+    ranges: ByName[str] | None = None
     runtimes: tuple[str, ...] | None = None
     inputs: Path | None = None
     time_limit: float | None = None
@@ -131,7 +134,9 @@ def _model(file: Path, entry: dict[str, Any]) -> ModelConfig:
     folder = file.resolve().parent
     kinds: dict[str, tuple[type, ...]] = {
         **dict.fromkeys(("shapes", "target", "memory_limit", "path", "reference", "inputs"), (str,)),
-        **dict.fromkeys(("rtol", "atol", "time_limit"), (int, float)),
+        "time_limit": (int, float),
+        **dict.fromkeys(("rtol", "atol"), (int, float, str, list, dict)),
+        **dict.fromkeys(("metric", "ranges"), (str, list, dict)),
         **dict.fromkeys(("runtimes", "compute_capabilities", "ignore"), (list,)),
     }
     for key, value in entry.items():

@@ -136,6 +136,8 @@ def _verify(model: ModelConfig, target: str, fixed: Path) -> Outcome:
         shapes=model.shapes,
         rtol=model.rtol,
         atol=model.atol,
+        metric=model.metric,
+        ranges=model.ranges,
         runtimes=model.runtimes,
         inputs=model.inputs,
     )

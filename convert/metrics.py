@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trtconv.scores import argmax_agreement
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -36,28 +38,6 @@ class Tolerance:
 
 
 EXACT = Tolerance(0.0, 0.0)
-
-DEFAULTS = {
-    "float64": Tolerance(1e-6, 1e-9, of_range=True),
-    "float32": Tolerance(1e-3, 1e-5, of_range=True),
-    "tf32": Tolerance(1e-2, 1e-3, of_range=True),
-    "float16": Tolerance(1e-2, 2e-3, of_range=True),
-    "bfloat16": Tolerance(5e-2, 1e-2, of_range=True),
-}
-"""Tolerance by element type of the output.
-
-The error of a sum grows with the size of its terms, not of its result, so a bare rtol fails every output that comes
-out near zero; hence the part relative to the output's range. float32: 1e-5 of the range is 84 times the unit
-roundoff 2^-23, what re-associated sums of deep networks reach; rtol 1e-3 is what the project's
-users type. TF32 and float16 keep 10 bits of mantissa (unit roundoff 2^-11 = 4.9e-4), bfloat16 7 (2^-8 = 3.9e-3):
-two to four of these roundings at full range pass. Anything larger should be looked at, or allowed by --rtol/--atol.
-"""
-
-
-def default_tolerance(dtype: np.dtype[Any], *, tf32: bool = False) -> Tolerance:
-    """Tolerance for outputs of `dtype`; exact for what is no float."""
-    key = "tf32" if tf32 and dtype.name == "float32" else dtype.name
-    return DEFAULTS.get(key, EXACT)
 
 
 @dataclass(frozen=True)
@@ -87,6 +67,11 @@ class Difference:
     actual: float | str | None = None
     rtol: float = 0.0
     atol: float = 0.0
+    metric: str = "elementwise"
+    """What decides whether it passed."""
+    score: float | None = None
+    """What that metric gives, where it is not elementwise, and the least it has to be."""
+    at_least: float | None = None
 
     def to_json(self) -> dict[str, object]:
         """All fields."""
@@ -100,6 +85,8 @@ class Difference:
             parts.append(f"cosine {self.cosine:.9f}")
         if self.argmax is not None:
             parts.append(f"argmax agrees on {self.argmax:.2%}")
+        if self.score is not None:
+            parts.append(f"{self.metric} {self.score:.6f} (at least {self.at_least:g})")
         if self.worst is not None and (self.wrong or self.max_abs):
             parts.append(f"worst at {list(self.worst)}: {self.expected} expected, {self.actual} found")
         return ", ".join(parts) + (f": {self.why}" if self.why else "")
@@ -263,18 +250,6 @@ def ulp_distance(expected: Array, actual: Array) -> NDArray[np.uint64]:
     (low, high), negative = [r & ~sign for r in raw], [(r & sign) != 0 for r in raw]
     apart = np.where(low > high, low - high, high - low)
     return np.where(negative[0] == negative[1], apart, low + high).astype(np.uint64)
-
-
-def argmax_agreement(expected: Array, actual: Array) -> float | None:
-    """Fraction of rows whose largest element is at the same place on both sides, along the class axis.
-
-    The class axis is the last one of a vector, a matrix or a [batch, time, class] tensor, axis 1 of an image-like one.
-    """
-    axis = 1 if expected.ndim >= 4 else expected.ndim - 1
-    if axis < 0 or expected.shape[axis] < 2 or expected.size == 0:
-        return None
-    same = expected.argmax(axis) == actual.argmax(axis)
-    return float(np.mean(same))
 
 
 # --- everything else -----------------------------------------------------------------------------

@@ -127,7 +127,7 @@ class Parity:
 
     def save_inputs(self, folder: str | os.PathLike[str]) -> list[Path]:
         """Write what was fed into `folder`, one .npz per case; `verify(inputs=folder)` feeds it again, bit for bit."""
-        from trtconv.inputs import save_cases
+        from trtconv.given import save_cases
 
         return save_cases(self.cases, folder)
 

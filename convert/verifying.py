@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from trtconv.cases import Feeding
-from trtconv.criteria import Criteria
+from trtconv.by_name import by_name
+from trtconv.cases import Feeding, read_range
+from trtconv.criteria import Criteria, Metric, read_tolerance
 from trtconv.errors import BadInput
 from trtconv.isolate import Limits, isolated
 from trtconv.parity import Leg, Parity
@@ -17,9 +18,11 @@ from trtconv.tracing import Tracing
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+    from trtconv.by_name import ByName
     from trtconv.cases import ShapesGiven
     from trtconv.comparing import Expected, Live, Side
-    from trtconv.inputs import Case, Given
+    from trtconv.given import Given
+    from trtconv.inputs import Case
     from trtconv.passes.core import Edit, Model
 
     Source = str | os.PathLike[str] | ModelProto
@@ -32,11 +35,14 @@ def verify(
     *,
     reference: Source | None = None,
     shapes: ShapesGiven | None = None,
-    rtol: float | None = None,
-    atol: float | None = None,
+    rtol: ByName[float] | None = None,
+    atol: ByName[float] | None = None,
+    metric: ByName[Metric] | None = None,
     runtimes: Iterable[str] | None = None,
     inputs: Given | None = None,
     seed: int = 0,
+    batches: int = 1,
+    ranges: ByName[tuple[float, float]] | None = None,
     tf32: bool = False,
     bisect: bool = False,
     edits: Sequence[Edit] = (),
@@ -49,10 +55,17 @@ def verify(
     otherwise, also ONNX Runtime against the installed TensorRT or TensorRT-RTX; where that cannot run, the
     comparison is reported as not run, and the exit code is 3.
 
-    `shapes` is a `--shapes` text or profiles: every input is fed at min, opt and max; without it, small shapes
-    are tried, and said. `inputs` is an .npz file, a folder of them, or arrays by input name. `rtol` and `atol` replace
-    the defaults of `trtconv.metrics`. With `bisect`, outputs that differ from the reference in ONNX Runtime are
-    followed to the first tensor that does, and to the one of `edits` (those of a Fix) that wrote it.
+    Inputs: `shapes` is a `--shapes` text or profiles: every input is fed at min, opt and max; without it, small shapes
+    are tried, and said. `batches` is how many sets of values are made up for each, from `seed`, inside `ranges`:
+    {"image": (0, 1)} or "image:0-1". Or `inputs`: an .npz file, JSON of Polygraphy, a folder of .npz files or of
+    pictures, or arrays by input name.
+
+    Judgement: `rtol` and `atol` replace the defaults of `trtconv.tolerances`, and `metric` is elementwise, cosine,
+    top-1, miou or set, with the least score behind it: "cosine=0.999". Each is a value, or one by output name
+    ({"logits": 1e-2} or "logits:1e-2").
+
+    With `bisect`, outputs that differ from the reference in ONNX Runtime are followed to the first tensor that does,
+    and to the one of `edits` (those of a Fix) that wrote it.
 
     With `time_limit` (seconds) or `memory_limit` (bytes, or 8G), all of it runs in a child process. Raises BadInput for
     models, shapes and inputs that cannot be used, NativeFailure beyond a limit.
@@ -64,8 +77,12 @@ def verify(
     job = _Verification(
         source,
         reference,
-        Feeding(shapes, inputs, seed),
-        Criteria(rtol, atol),
+        Feeding(shapes, inputs, seed, batches, by_name(ranges, read_range, "--range")),
+        Criteria(
+            by_name(rtol, read_tolerance, "--rtol"),
+            by_name(atol, read_tolerance, "--atol"),
+            by_name(metric, Metric.read, "--metric"),
+        ),
         Runs(_chosen(runtimes, reference is not None), tf32, limits),
         Tracing(bisect, tuple(edits)),
     )
@@ -110,9 +127,10 @@ class _Verification:
         what = "the original" if self.reference is not None else "the model"
         expected = Live(open_model(original, what=what), what)
         sides = [_side(model)] if "onnxruntime" in self.runs.runtimes else []
-        cases = self.feeding.cases(original.main)
-        ran, left_out = compare_cases(expected, sides, cases, self.criteria)
-        legs = [*(side.leg(expected.title) for side in sides), *self._engine_legs(expected, ran)]
+        cases = self.feeding.cases(original)
+        criteria = self.criteria.of(original.main, model.main)
+        ran, left_out = compare_cases(expected, sides, cases, criteria)
+        legs = [*(side.leg(expected.title) for side in sides), *self._engine_legs(criteria, expected, ran)]
         notes = [
             *_runtime_notes(expected, sides),
             *self.feeding.notes(original.main, ran, cases.guessed),
@@ -122,10 +140,10 @@ class _Verification:
         parting = self.tracing.parting(original, model, legs, ran, notes)
         return Parity(tuple(legs), tuple(ran), self.feeding.seed, tuple(notes), parting)
 
-    def _engine_legs(self, expected: Expected, cases: Sequence[Case]) -> Iterator[Leg]:
+    def _engine_legs(self, criteria: Criteria, expected: Expected, cases: Sequence[Case]) -> Iterator[Leg]:
         from trtconv.engine_leg import EngineRequest, engine_leg
 
-        criteria = replace(self.criteria, tf32=self.runs.tf32)
+        criteria = replace(criteria, tf32=self.runs.tf32)
         for runtime in self.runs.engines:
             request = EngineRequest(self.source, runtime, self.feeding.shapes, criteria, self.runs.limits)
             yield engine_leg(request, expected, cases)

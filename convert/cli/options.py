@@ -27,10 +27,30 @@ time_limit_option = click.option(
 memory_limit_option = click.option("--memory-limit", metavar="SIZE", help="Memory that native code may take: 8G, 512M.")
 
 
-def tolerance_options(command: F) -> F:
-    """`--rtol` and `--atol`."""
-    command = click.option("--atol", type=click.FloatRange(min=0), help="Absolute tolerance.")(command)
-    return click.option("--rtol", type=click.FloatRange(min=0), help="Relative tolerance.")(command)
+class Sectioned(click.Command):
+    """A command whose help shows its options under headings: those made by `in_section`, and last all others."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None and isinstance(parameter, click.Option):
+                sections.setdefault(getattr(parameter, "section", ""), []).append(record)
+        others = sections.pop("", [])
+        for title, records in [*sections.items(), ("Other options", others)]:
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+class _Option(click.Option):
+    def __init__(self, *args: Any, section: str, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.section = section
+
+
+def in_section(section: str, *names: str, **options: Any) -> Callable[[F], F]:
+    """A click option that a `Sectioned` command shows under the heading `section`."""
+    return click.option(*names, cls=_Option, section=section, **options)
 
 
 def finish(command: str, results: Sequence[tuple[str, Result]], as_json: bool) -> int:

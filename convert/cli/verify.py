@@ -3,43 +3,50 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from trtconv.cli.options import announce, finish, json_option, model_argument, shapes_option, tolerance_options
+from trtconv.cli.options import Sectioned, announce, finish, in_section, json_option, model_argument
+
+if TYPE_CHECKING:
+    from trtconv.config import ModelConfig
+
+WHAT, FED, JUDGED = "What is compared", "What is fed", "How it is judged"
 
 
-@click.command("verify")
+@click.command("verify", cls=Sectioned)
 @model_argument
-@click.option("--reference", type=click.Path(), metavar="ORIGINAL", help="What MODEL should equal.")
-@shapes_option
-@tolerance_options
-@click.option("--runtimes", metavar="LIST", help="onnxruntime, tensorrt, tensorrt-rtx; default: what is installed.")
-@click.option("--inputs", type=click.Path(), metavar="PATH", help="Feed an .npz file, or each of a folder.")
-@click.option("--seed", default=0, show_default=True, help="Seed of the inputs that are made up.")
-@click.option("--tf32", is_flag=True, help="Let TensorRT use TF32.")
-@click.option("--bisect", is_flag=True, help="Where outputs differ, find the first tensor, node and edit that does.")
-@click.option(
-    "--save-inputs", type=click.Path(), metavar="FOLDER", help="Keep what was fed, to feed it again: --inputs."
+@in_section(WHAT, "--reference", type=click.Path(), metavar="ORIGINAL", help="What MODEL should equal.")
+@in_section(WHAT, "--runtimes", metavar="LIST", help="onnxruntime, tensorrt, tensorrt-rtx; default: what is installed.")
+@in_section(WHAT, "--tf32", is_flag=True, help="Let TensorRT use TF32.")
+@in_section(WHAT, "--bisect", is_flag=True, help="Where outputs differ, find the first node and edit that does.")
+@in_section(FED, "--shapes", multiple=True, metavar="TEXT", help="min-opt-max of each input: image:1-4-8x3x224x224")
+@in_section(FED, "--inputs", type=click.Path(), metavar="PATH", help="Feed .npz, Polygraphy's JSON, or a folder.")
+@in_section(
+    FED, "--range", "ranges", multiple=True, metavar="[INPUT:]LOW-HIGH", help="Bounds of made-up values: image:0-1."
+)
+@in_section(FED, "--batches", type=click.IntRange(min=1), default=1, show_default=True, help="Sets of values a shape.")
+@in_section(FED, "--seed", default=0, show_default=True, help="Seed of the inputs that are made up.")
+@in_section(FED, "--save-inputs", type=click.Path(), metavar="FOLDER", help="Keep what was fed, for --inputs.")
+@in_section(JUDGED, "--rtol", multiple=True, metavar="[OUTPUT:]X", help="Relative tolerance, of all or of one output.")
+@in_section(JUDGED, "--atol", multiple=True, metavar="[OUTPUT:]X", help="Absolute tolerance, of all or of one output.")
+@in_section(
+    JUDGED,
+    "--metric",
+    multiple=True,
+    metavar="[OUTPUT:]M",
+    help="elementwise, cosine, top-1 or miou, with the least score if it is not the usual one: cosine=0.999; "
+    "or set, for elements in no order.",
 )
 @json_option
 def command(
-    model: str | None,
-    reference: str | None,
-    shapes: tuple[str, ...],
-    rtol: float | None,
-    atol: float | None,
-    runtimes: str | None,
-    inputs: str | None,
-    seed: int,
-    tf32: bool,
-    bisect: bool,
-    save_inputs: str | None,
-    as_json: bool,
+    model: str | None, reference: str | None, runtimes: str | None, save_inputs: str | None, as_json: bool, **given: Any
 ) -> int:
     """Run MODEL and what it should equal on the same inputs, and compare every output.
 
-    Without MODEL: the declared models, or what the last `trtconv fix` in this folder wrote, against its original.
+    Without MODEL: the declared models, or what the last `trtconv fix` in this folder wrote, against
+    its original.
     """
     import trtconv
     from trtconv.choice import choose_fixed, recorded_edits
@@ -54,17 +61,17 @@ def command(
             result = trtconv.verify(
                 one.path,
                 reference=reference or one.reference,
-                shapes=shapes or one.shapes,
-                rtol=one.rtol if rtol is None else rtol,
-                atol=one.atol if atol is None else atol,
                 runtimes=asked or one.runtimes,
-                inputs=inputs or one.inputs,
-                seed=seed,
-                tf32=tf32,
-                bisect=bisect,
-                edits=recorded_edits(one.path) if bisect else (),
+                edits=recorded_edits(one.path) if given["bisect"] else (),
+                **_settings(one, given),
             )
         if save_inputs is not None:
             result.save_inputs(Path(save_inputs, one.path.stem) if len(choice.models) > 1 else save_inputs)
         results.append((str(one.path), result))
     return finish("verify", results, as_json)
+
+
+def _settings(declared: ModelConfig, given: dict[str, Any]) -> dict[str, Any]:
+    """Options of the command line, and where none was given what is declared for the model."""
+    known = {"shapes", "inputs", "ranges", "rtol", "atol", "metric"}
+    return {name: value or (getattr(declared, name) if name in known else value) for name, value in given.items()}

@@ -15,12 +15,12 @@ from trtconv.metrics import (
     BLOCK,
     EXACT,
     Tolerance,
-    argmax_agreement,
     compare,
-    default_tolerance,
     largest_finite,
     ulp_distance,
 )
+from trtconv.scores import argmax_agreement
+from trtconv.tolerances import default_tolerance
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 ARRAYS = hnp.arrays(np.float32, hnp.array_shapes(max_dims=3, max_side=6), elements=FLOATS)
@@ -143,13 +143,13 @@ def test_empty_outputs_are_equal() -> None:
 
 
 def test_the_default_grows_with_the_range_of_the_output() -> None:
-    tolerance = default_tolerance(np.dtype(np.float32))
+    tolerance = default_tolerance("float32")
     small, large = np.array([0.0, 1.0], np.float32), np.array([0.0, 1e4], np.float32)
     off = np.array([5e-5, 0.0], np.float32)
     assert not compare(small, small + off, tolerance).passed
     assert compare(large, large + off, tolerance).passed
-    assert default_tolerance(np.dtype(np.int64)) == EXACT
-    assert default_tolerance(np.dtype(np.float32), tf32=True).rtol > tolerance.rtol
+    assert default_tolerance("int64") == EXACT
+    assert default_tolerance("tf32").rtol > tolerance.rtol
 
 
 def test_argmax_agreement_looks_along_the_class_axis() -> None:

@@ -8,14 +8,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from support import parse
 
 import trtconv
-from trtconv.inputs import seeded_case
-from trtconv.loading import load
 from trtconv.runtimes.products import product_named
 
 ORT = ("onnxruntime",)
@@ -193,116 +189,6 @@ def test_limits_run_it_in_a_child_and_give_the_same_result() -> None:
         trtconv.verify(parse(SWISH), reference=parse(SWISH), shapes="x:1x5", runtimes=ORT, time_limit=120)
     with pytest.raises(trtconv.NativeFailure):
         trtconv.verify(parse(SWISH), reference=parse(SWISH), runtimes=ORT, time_limit=0.01)
-
-
-# --- inputs --------------------------------------------------------------------------------------
-
-
-def test_npz_files_are_fed_as_they_are(tmp_path: Path) -> None:
-    for name, rows in (("b.npz", 2), ("a.npz", 1)):
-        np.savez(tmp_path / name, x=np.full((rows, 4), rows, np.float32))
-    parity = trtconv.verify(parse(SWISH), reference=parse(SWISH), inputs=tmp_path, runtimes=ORT)
-    assert [(c.name, float(c.feed["x"].sum())) for c in parity.cases] == [("a.npz", 4.0), ("b.npz", 16.0)]
-    one = trtconv.verify(parse(SWISH), reference=parse(SWISH), inputs=str(tmp_path / "a.npz"), runtimes=ORT)
-    assert len(one.cases) == 1
-
-
-@pytest.mark.parametrize(
-    ("arrays", "words"),
-    [
-        ({"z": np.zeros((1, 4), np.float32)}, "lacks the input 'x'"),
-        ({"x": np.zeros((1, 4), np.float32), "z": np.zeros(1)}, "no input: 'z'"),
-        ({"x": np.zeros((1, 5), np.float32)}, r"has shape \[1, 5\]"),
-        ({"x": np.zeros(4, np.float32)}, r"has shape \[4\]"),
-        ({"x": np.zeros((1, 4), np.complex64)}, "holds complex64"),
-        ({"x": np.array(["a"], object)}, "not an .npz file of plain arrays"),
-    ],
-)
-def test_npz_that_does_not_fit_is_an_error(tmp_path: Path, arrays: dict[str, np.ndarray], words: str) -> None:
-    np.savez(tmp_path / "in.npz", **arrays)
-    with pytest.raises(trtconv.BadInput, match=words):
-        trtconv.verify(parse(SWISH), reference=parse(SWISH), inputs=tmp_path / "in.npz", runtimes=ORT)
-
-
-def test_inputs_that_are_no_npz_are_an_error(tmp_path: Path) -> None:
-    (tmp_path / "text.npz").write_text("no")
-    for path in (tmp_path / "text.npz", tmp_path / "absent.npz"):
-        with pytest.raises(trtconv.BadInput):
-            trtconv.verify(parse(SWISH), reference=parse(SWISH), inputs=path, runtimes=ORT)
-    (tmp_path / "text.npz").unlink()
-    with pytest.raises(trtconv.BadInput, match=r"holds no \.npz"):
-        trtconv.verify(parse(SWISH), reference=parse(SWISH), inputs=tmp_path, runtimes=ORT)
-
-
-def test_what_was_fed_can_be_fed_again_bit_for_bit(tmp_path: Path) -> None:
-    first = trtconv.verify(parse(SWISH), reference=parse(SWISH), shapes="x:1-2-5x4", runtimes=ORT, seed=5)
-    paths = first.save_inputs(tmp_path / "new" / "fed")
-    again = trtconv.verify(parse(SWISH), reference=parse(SWISH), inputs=tmp_path / "new" / "fed", runtimes=ORT)
-    assert [p.name for p in paths] == ["000 min.npz", "001 opt.npz", "002 max.npz"]
-    for one, other in zip(first.cases, again.cases, strict=True):
-        assert one.feed["x"].tobytes() == other.feed["x"].tobytes()
-    with pytest.raises(trtconv.BadInput, match="cannot make the folder"):
-        first.save_inputs(paths[0])
-
-
-BERT = """<ir_version: 8, opset_import: ["": 17]>
-    g (int64[B,T] ids, int64[B,T] attention_mask, int64[B,T] position_ids, bool[B] keep, float[B,T] scale)
-      => (float[B,T,2] y)
-    <float[7,2] table = {0,1,2,3,4,5,6,7,8,9,10,11,12,13},
-     float[5,2] places = {0,1,2,3,4,5,6,7,8,9}, int64[1] two = {2}>
-    {
-        masked = Mul(ids, attention_mask)
-        words = Gather(table, masked)
-        where = Gather(places, position_ids)
-        both = Add(words, where)
-        wide = Unsqueeze(scale, two)
-        y = Mul(both, wide)
-    }"""
-
-
-@settings(max_examples=20, deadline=None)
-@given(st.integers(1, 5), st.integers(1, 9), st.integers(0, 2**32))
-def test_inputs_make_sense_to_the_graph(batch: int, length: int, seed: int) -> None:
-    graph = load(parse(BERT)).main
-    shapes = {name: (batch, length) for name in graph.inputs} | {"keep": (batch,)}
-    feed = seeded_case(graph, "case", shapes, seed).feed
-    again = seeded_case(graph, "case", shapes, seed).feed
-    assert all(np.array_equal(feed[name], again[name]) for name in feed)
-    assert feed["ids"].min() >= 0
-    assert feed["ids"].max() < 7
-    assert feed["position_ids"][0].tolist() == [i % 5 for i in range(length)]
-    mask = feed["attention_mask"]
-    assert set(np.unique(mask)) <= {0, 1}
-    assert (np.diff(mask, axis=1) <= 0).all(), "padded to the right"
-    assert mask[:, 0].all()
-    assert feed["keep"].dtype == bool
-    assert feed["scale"].dtype == np.float32
-
-
-def test_what_was_fed_is_said() -> None:
-    model = parse(BERT)
-    parity = trtconv.verify(model, reference=model, runtimes=ORT)
-    assert parity.exit_code == 0
-    notes = " ".join(parity.notes)
-    assert "'ids': integers inside the table (indexes into table)" in notes
-    assert "no shapes were given" in notes
-    sizes = [{v.shape[:1] for v in case.feed.values()} for case in parity.cases]
-    assert all(len(s) == 1 for s in sizes), "equal names, equal sizes"
-
-
-def test_values_of_shape_tensors_come_from_the_profile() -> None:
-    model = parse("""<ir_version: 8, opset_import: ["": 17]>
-        g (float[N] x, int64[2] shape) => (float[A,B] y) { y = Reshape(x, shape) }""")
-    parity = trtconv.verify(model, reference=model, shapes="x:6-6-12,shape=2-2-3x3-3-4", runtimes=ORT)
-    assert [c.feed["shape"].tolist() for c in parity.cases] == [[2, 3], [3, 4]]
-
-
-def test_guessed_shapes_that_do_not_fit_are_left_out_and_said() -> None:
-    model = parse("""<ir_version: 8, opset_import: ["": 17]>
-        g (float[N,4] x) => (float[A,B] y) <int64[2] s = {2, 4}> { y = Reshape(x, s) }""")
-    parity = trtconv.verify(model, reference=model, runtimes=ORT)
-    assert [c.name for c in parity.cases] == ["batch 2"]
-    assert sum("left out" in note for note in parity.notes) >= 2
 
 
 def test_sequences_are_compared_element_by_element() -> None:

@@ -1,0 +1,58 @@
+"""Named arrays in .npz files, bit for bit: what numpy.savez writes, for any name and for every ONNX element type."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from trtconv.errors import BadInput
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+
+class ArrayWriter:
+    """Writes arrays to an .npz file one by one, so that none has to be kept.
+
+    The same arrays make the same file. numpy.savez takes no array named `file`.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True)
+
+    def add(self, name: str, value: Array) -> None:
+        """Append an array."""
+        with self._zip.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+            np.lib.format.write_array(member, value, allow_pickle=False)
+
+    def close(self) -> None:
+        """Write the directory; without it the file cannot be read."""
+        self._zip.close()
+
+
+def read_arrays(path: Path, where: str = "") -> dict[str, Array]:
+    """All arrays of an .npz file by name; raises BadInput for a file that is none, or is damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if isinstance(archive, np.ndarray):
+                raise BadInput(f"{path} holds one array without a name", do="use numpy.savez(file, input_name=array)")
+            return {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise BadInput(f"{path} is not an .npz file of plain arrays: {error}", where=where) from error
+
+
+def as_type(value: Array, dtype: np.dtype[Any]) -> Array | None:
+    """`value` in the element type that a graph declares; None where that would change its kind.
+
+    numpy files know no bfloat16, float8 or int4: such arrays come back as raw bytes, and are taken for what they were.
+    """
+    if value.dtype == dtype:
+        return value
+    if value.dtype.kind == "V" and value.dtype.names is None and value.dtype.name.startswith("void"):
+        return value.view(dtype) if value.dtype.itemsize == dtype.itemsize else None
+    return value.astype(dtype, copy=False) if np.can_cast(value.dtype, dtype, "same_kind") else None
