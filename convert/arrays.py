@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class ArrayWriter:
-    """Writes arrays to an .npz file one by one, so that none has to be kept.
+    """Writes arrays to an .npz file one by one, so that none has to be kept. The file is whole when the block ends.
 
     The same arrays make the same file. numpy.savez takes no array named `file`.
     """
@@ -30,20 +32,43 @@ class ArrayWriter:
         with self._zip.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
             np.lib.format.write_array(member, value, allow_pickle=False)
 
-    def close(self) -> None:
-        """Write the directory; without it the file cannot be read."""
+    def add_text(self, name: str, text: str) -> None:
+        """Append a text, which numpy.load gives as bytes."""
+        self._zip.writestr(zipfile.ZipInfo(name), text)
+
+    def __enter__(self) -> ArrayWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._zip.close()
+
+
+UNREADABLE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile)
+"""What reading a file raises that is no .npz file, or is damaged."""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """An .npz file, whose arrays are read when they are asked for; raises one of `UNREADABLE` for another file."""
+    with path.open("rb") as file:
+        found = np.load(file, allow_pickle=False)
+        if isinstance(found, np.ndarray):
+            raise ValueError("it holds one array without a name")
+        with found:
+            yield found
 
 
 def read_arrays(path: Path, where: str = "") -> dict[str, Array]:
     """All arrays of an .npz file by name; raises BadInput for a file that is none, or is damaged."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if isinstance(archive, np.ndarray):
-                raise BadInput(f"{path} holds one array without a name", do="use numpy.savez(file, input_name=array)")
+        with opened(path) as archive:
             return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise BadInput(f"{path} is not an .npz file of plain arrays: {error}", where=where) from error
+    except UNREADABLE as error:
+        raise BadInput(
+            f"{path} is not an .npz file of plain arrays: {error}",
+            where=where,
+            do="use numpy.savez(file, input_name=array)",
+        ) from error
 
 
 def as_type(value: Array, dtype: np.dtype[Any]) -> Array | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trtconv.by_name import check_names
+from trtconv.errors import BadInput
 from trtconv.given import Given, given_cases
 from trtconv.guessing import guessed_shapes, is_dynamic
 from trtconv.inputs import Case, describe_roles, seeded_case
@@ -60,6 +61,11 @@ class Feeding:
         if self.shapes:
             return Cases(self._corners(graph, profiles_for(graph.inputs, self.shapes)))
         return Cases(self._guesses(graph), guessed=True, enough=ENOUGH_GUESSES * self.batches)
+
+    def check_nothing_asked(self, why: str) -> None:
+        """Raise BadInput where the caller said what to feed although something else says it."""
+        if self.inputs is not None or self.ranges or self.batches > 1:
+            raise BadInput(why, do="leave out --inputs, --range and --batches")
 
     def notes(self, graph: Graph, ran: Iterable[Case], guessed: bool) -> Iterator[str]:
         """What a reader should know of the inputs that were made up."""

@@ -48,6 +48,7 @@ class ModelConfig:
 
     path: Path
     reference: Path | None = None
+    golden: Path | None = None
     shapes: str | None = None
     target: str | None = None
     rtol: ByName[float] | None = None
@@ -133,7 +134,7 @@ def _check_keys(file: Path, table: dict[str, Any], known: set[str], where: str) 
 def _model(file: Path, entry: dict[str, Any]) -> ModelConfig:
     folder = file.resolve().parent
     kinds: dict[str, tuple[type, ...]] = {
-        **dict.fromkeys(("shapes", "target", "memory_limit", "path", "reference", "inputs"), (str,)),
+        **dict.fromkeys(("shapes", "target", "memory_limit", "path", "reference", "golden", "inputs"), (str,)),
         "time_limit": (int, float),
         **dict.fromkeys(("rtol", "atol"), (int, float, str, list, dict)),
         **dict.fromkeys(("metric", "ranges"), (str, list, dict)),
@@ -143,8 +144,11 @@ def _model(file: Path, entry: dict[str, Any]) -> ModelConfig:
         if not isinstance(value, kinds[key]) or isinstance(value, bool):
             kind = {str: "text", int: "a number", list: "a list"}[kinds[key][0]]
             raise BadInput(f"{key} = {value!r} in {file} is not {kind}")
+    if "reference" in entry and "golden" in entry:
+        what = f"{entry['path']} in {file} has a reference and a golden file, which are two things to compare with"
+        raise BadInput(what, do="declare one of them")
     values = dict(entry)
-    for key in ("path", "reference", "inputs"):
+    for key in ("path", "reference", "golden", "inputs"):
         if key in values:
             values[key] = relative(folder / values[key])
     for key in ("runtimes", "compute_capabilities"):

@@ -132,7 +132,8 @@ def _verify(model: ModelConfig, target: str, fixed: Path) -> Outcome:
 
     result = verify(
         fixed,
-        reference=model.reference or model.path,
+        reference=None if model.golden else model.reference or model.path,
+        golden=model.golden,
         shapes=model.shapes,
         rtol=model.rtol,
         atol=model.atol,

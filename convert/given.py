@@ -175,10 +175,8 @@ def save_cases(cases: Sequence[Case], folder: str | os.PathLike[str]) -> list[Pa
         raise BadInput(f"cannot make the folder {folder}: {error.strerror}", where="--save-inputs") from error
     for number, case in enumerate(cases):
         path = Path(folder, f"{number:03d} {case.name.removesuffix('.npz')}.npz")
-        with writing(path), written_whole(path) as temporary, temporary.open("wb") as file:
-            writer = ArrayWriter(file)
+        with writing(path), written_whole(path) as temporary, temporary.open("wb") as file, ArrayWriter(file) as arrays:
             for name, value in case.feed.items():
-                writer.add(name, value)
-            writer.close()
+                arrays.add(name, value)
         paths.append(path)
     return paths

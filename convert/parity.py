@@ -94,6 +94,8 @@ class Parity:
     notes: tuple[str, ...] = ()
     parting: Parting | None = None
     """Where the model parts from the original, when that was asked for and they differ in ONNX Runtime."""
+    saved: Path | None = None
+    """The golden file that was written."""
 
     @property
     def exit_code(self) -> int:
@@ -101,7 +103,7 @@ class Parity:
         statuses = {leg.status for leg in self.legs}
         if "failed" in statuses:
             return 1
-        return 3 if "not run" in statuses or not statuses else 0
+        return 3 if "not run" in statuses or not (statuses or self.saved) else 0
 
     @property
     def ok(self) -> bool:
@@ -117,7 +119,8 @@ class Parity:
         done = (
             f"{len(outputs)} comparisons in {len(self.cases)} cases, {failed} failed" if outputs else "nothing compared"
         )
-        return "; ".join([done, *idle])
+        kept = [f"{len(self.cases)} cases kept in {self.saved}"] if self.saved else []
+        return "; ".join([done, *idle, *kept])
 
     @property
     def outputs(self) -> Iterator[OutputParity]:
@@ -132,7 +135,7 @@ class Parity:
         return save_cases(self.cases, folder)
 
     def to_json(self) -> dict[str, object]:
-        """`{"ok", "seed", "notes", "cases": [...], "legs": [...], "parting"}`."""
+        """`{"ok", "seed", "notes", "cases": [...], "legs": [...], "parting", "saved"}`."""
         return {
             "ok": self.ok,
             "seed": self.seed,
@@ -140,6 +143,7 @@ class Parity:
             "cases": [c.to_json() for c in self.cases],
             "legs": [leg.to_json() for leg in self.legs],
             "parting": self.parting.to_json() if self.parting else None,
+            "saved": str(self.saved) if self.saved else None,
         }
 
     def __str__(self) -> str:

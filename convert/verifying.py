@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trtconv.by_name import by_name
-from trtconv.cases import Feeding, read_range
+from trtconv.cases import Cases, Feeding, read_range
+from trtconv.comparing import Live
 from trtconv.criteria import Criteria, Metric, read_tolerance
 from trtconv.errors import BadInput
+from trtconv.golden import Golden
 from trtconv.isolate import Limits, isolated
 from trtconv.parity import Leg, Parity
 from trtconv.tracing import Tracing
@@ -20,7 +24,7 @@ if TYPE_CHECKING:
 
     from trtconv.by_name import ByName
     from trtconv.cases import ShapesGiven
-    from trtconv.comparing import Expected, Live, Side
+    from trtconv.comparing import Expected, Side
     from trtconv.given import Given
     from trtconv.inputs import Case
     from trtconv.passes.core import Edit, Model
@@ -34,6 +38,8 @@ def verify(
     source: Source,
     *,
     reference: Source | None = None,
+    golden: str | os.PathLike[str] | None = None,
+    save_golden: str | os.PathLike[str] | None = None,
     shapes: ShapesGiven | None = None,
     rtol: ByName[float] | None = None,
     atol: ByName[float] | None = None,
@@ -53,7 +59,8 @@ def verify(
 
     With a `reference`, ONNX Runtime on the reference against ONNX Runtime on the model. Unless `runtimes` says
     otherwise, also ONNX Runtime against the installed TensorRT or TensorRT-RTX; where that cannot run, the
-    comparison is reported as not run, and the exit code is 3.
+    comparison is reported as not run, and the exit code is 3. A file that `save_golden` wrote can stand where the
+    reference would: `golden` brings inputs and what they gave; what is saved is the expected side of this run.
 
     Inputs: `shapes` is a `--shapes` text or profiles: every input is fed at min, opt and max; without it, small shapes
     are tried, and said. `batches` is how many sets of values are made up for each, from `seed`, inside `ranges`:
@@ -74,21 +81,42 @@ def verify(
 
     memory = parse_size(memory_limit) if isinstance(memory_limit, str) else memory_limit
     limits = Limits(time_limit, memory)
+    subject = Subject(source, reference, golden, save_golden)
     job = _Verification(
-        source,
-        reference,
+        subject,
         Feeding(shapes, inputs, seed, batches, by_name(ranges, read_range, "--range")),
         Criteria(
             by_name(rtol, read_tolerance, "--rtol"),
             by_name(atol, read_tolerance, "--atol"),
             by_name(metric, Metric.read, "--metric"),
         ),
-        Runs(_chosen(runtimes, reference is not None), tf32, limits),
+        Runs(_chosen(runtimes, subject), tf32, limits),
         Tracing(bisect, tuple(edits)),
     )
     if limits == Limits():
         return job.run()
     return isolated(job.run, what="running the model", limits=limits)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The model, and what it should equal: another model, or a golden file."""
+
+    source: Source
+    reference: Source | None = None
+    golden: str | os.PathLike[str] | None = None
+    save_golden: str | os.PathLike[str] | None = None
+
+    def __post_init__(self) -> None:
+        if self.reference is not None and self.golden is not None:
+            raise BadInput(
+                "a reference and a golden file are two different things to compare with", do="give one of them"
+            )
+
+    @property
+    def has_expected(self) -> bool:
+        """Whether something but the model itself says what its outputs should be."""
+        return self.reference is not None or self.golden is not None
 
 
 @dataclass(frozen=True)
@@ -109,63 +137,85 @@ class Runs:
 class _Verification:
     """The arguments of `verify`, each concern in a value of its own."""
 
-    source: Source
-    reference: Source | None
+    subject: Subject
     feeding: Feeding
     criteria: Criteria
     runs: Runs
     tracing: Tracing
 
     def run(self) -> Parity:
-        from trtconv.comparing import Live, compare_cases
+        from trtconv.comparing import compare_cases
+        from trtconv.golden import recording
         from trtconv.loading import load
-        from trtconv.runtimes.onnxruntime import open_model
 
-        model = load(self.source)
-        original = load(self.reference) if self.reference is not None else model
+        model = load(self.subject.source)
+        original = load(self.subject.reference) if self.subject.reference is not None else model
         model.file = model.file or original.file
-        what = "the original" if self.reference is not None else "the model"
-        expected = Live(open_model(original, what=what), what)
-        sides = [_side(model)] if "onnxruntime" in self.runs.runtimes else []
-        cases = self.feeding.cases(original)
         criteria = self.criteria.of(original.main, model.main)
-        ran, left_out = compare_cases(expected, sides, cases, criteria)
+        expected, cases = self._expected(original)
+        sides = [_side(model)] if "onnxruntime" in self.runs.runtimes else []
+        saved = self.subject.save_golden
+        with recording(saved, expected, original) if saved is not None else nullcontext(expected) as asked:
+            ran, left_out = compare_cases(asked, sides, cases, criteria)
         legs = [*(side.leg(expected.title) for side in sides), *self._engine_legs(criteria, expected, ran)]
         notes = [
             *_runtime_notes(expected, sides),
-            *self.feeding.notes(original.main, ran, cases.guessed),
+            *(self.feeding.notes(original.main, ran, cases.guessed) if isinstance(expected, Live) else ()),
             *left_out,
             *_extra_notes(legs),
         ]
-        parting = self.tracing.parting(original, model, legs, ran, notes)
-        return Parity(tuple(legs), tuple(ran), self.feeding.seed, tuple(notes), parting)
+        parting = None
+        if original is not model:
+            parting = self.tracing.parting(original, model, legs, ran, notes)
+        elif self.tracing.bisect:
+            notes.append("where they part can be told of two models only, which --reference gives")
+        return Parity(
+            tuple(legs), tuple(ran), self.feeding.seed, tuple(notes), parting, saved=Path(saved) if saved else None
+        )
+
+    def _expected(self, original: Model) -> tuple[Live | Golden, Cases]:
+        """What outputs should be, and the cases to ask it for."""
+        from trtconv.golden import read_golden
+        from trtconv.runtimes.onnxruntime import open_model
+
+        if self.subject.golden is not None:
+            self.feeding.check_nothing_asked("a golden file brings its own inputs")
+            golden = read_golden(self.subject.golden)
+            return golden, Cases(golden.cases(original))
+        what = "the original" if self.subject.reference is not None else "the model"
+        return Live(open_model(original, what=what), what), self.feeding.cases(original)
 
     def _engine_legs(self, criteria: Criteria, expected: Expected, cases: Sequence[Case]) -> Iterator[Leg]:
         from trtconv.engine_leg import EngineRequest, engine_leg
 
         criteria = replace(criteria, tf32=self.runs.tf32)
         for runtime in self.runs.engines:
-            request = EngineRequest(self.source, runtime, self.feeding.shapes, criteria, self.runs.limits)
+            request = EngineRequest(self.subject.source, runtime, self.feeding.shapes, criteria, self.runs.limits)
             yield engine_leg(request, expected, cases)
 
 
-def _chosen(runtimes: Iterable[str] | None, has_reference: bool) -> tuple[str, ...]:
-    """Runtimes to compare: those named, else ONNX Runtime where there is a reference, and the installed engine."""
+def _chosen(runtimes: Iterable[str] | None, subject: Subject) -> tuple[str, ...]:
+    """Runtimes to compare: those named, else ONNX Runtime where there is something to equal, and the installed engine.
+
+    Where a golden file is to be written and nothing was named, nothing has to be compared.
+    """
     if runtimes is None:
         from trtconv.passes.core import Target
 
-        return (*(["onnxruntime"] if has_reference else []), Target.auto().product)
+        if subject.save_golden is not None and not subject.has_expected:
+            return ()
+        return (*(["onnxruntime"] if subject.has_expected else []), Target.auto().product)
     named = list(dict.fromkeys(runtimes))
     for name in named:
         if name not in RUNTIMES:
             raise BadInput(f"there is no runtime {name!r}", do=f"known are {', '.join(RUNTIMES)}")
     if not named:
         raise BadInput("no runtime was named", do=f"known are {', '.join(RUNTIMES)}")
-    if "onnxruntime" in named and not has_reference:
-        if len(named) == 1:
+    if "onnxruntime" in named and not subject.has_expected:
+        if len(named) == 1 and subject.save_golden is None:
             raise BadInput(
                 "there is nothing to compare the model with in ONNX Runtime",
-                do="name the model it was made from: --reference ORIGINAL",
+                do="name the model it was made from, --reference ORIGINAL, or a golden file, --golden FILE",
             )
         named.remove("onnxruntime")
     return tuple(named)
@@ -182,13 +232,15 @@ def _side(model: Model) -> Side:
     return Side("onnxruntime", f"{running.title} on the model", running)
 
 
-def _runtime_notes(expected: Live, sides: Iterable[Side]) -> Iterator[str]:
+def _runtime_notes(expected: Live | Golden, sides: Iterable[Side]) -> Iterator[str]:
     from trtconv.runtimes.onnxruntime import OPTIMIZATION
 
     yield f"ONNX Runtime optimises graphs at the level {OPTIMIZATION!r}"
-    for title, running in [(expected.what, expected.running), *(("the model", side.running) for side in sides)]:
-        if running is not None and running.note:
-            yield f"{title}: {running.note}"
+    yield from ([expected.note] if isinstance(expected, Golden) else [])
+    running = [(expected.what, expected.running)] if isinstance(expected, Live) else []
+    for title, one in [*running, *(("the model", side.running) for side in sides)]:
+        if one is not None and one.note:
+            yield f"{title}: {one.note}"
 
 
 def _extra_notes(legs: Iterable[Leg]) -> Iterator[str]:

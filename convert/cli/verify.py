@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trtconv.cli.options import Sectioned, announce, finish, in_section, json_option, model_argument
+from trtconv.errors import BadInput
 
 if TYPE_CHECKING:
     from trtconv.config import ModelConfig
@@ -18,6 +19,8 @@ WHAT, FED, JUDGED = "What is compared", "What is fed", "How it is judged"
 @click.command("verify", cls=Sectioned)
 @model_argument
 @in_section(WHAT, "--reference", type=click.Path(), metavar="ORIGINAL", help="What MODEL should equal.")
+@in_section(WHAT, "--golden", type=click.Path(), metavar="FILE", help="Or what it once gave, in a golden file.")
+@in_section(WHAT, "--save-golden", type=click.Path(), metavar="FILE", help="Keep inputs and outputs, for --golden.")
 @in_section(WHAT, "--runtimes", metavar="LIST", help="onnxruntime, tensorrt, tensorrt-rtx; default: what is installed.")
 @in_section(WHAT, "--tf32", is_flag=True, help="Let TensorRT use TF32.")
 @in_section(WHAT, "--bisect", is_flag=True, help="Where outputs differ, find the first node and edit that does.")
@@ -41,7 +44,14 @@ WHAT, FED, JUDGED = "What is compared", "What is fed", "How it is judged"
 )
 @json_option
 def command(
-    model: str | None, reference: str | None, runtimes: str | None, save_inputs: str | None, as_json: bool, **given: Any
+    model: str | None,
+    reference: str | None,
+    golden: str | None,
+    save_golden: str | None,
+    runtimes: str | None,
+    save_inputs: str | None,
+    as_json: bool,
+    **given: Any,
 ) -> int:
     """Run MODEL and what it should equal on the same inputs, and compare every output.
 
@@ -54,13 +64,16 @@ def command(
 
     choice = choose_fixed(model)
     announce(choice, as_json)
+    if save_golden is not None and len(choice.models) > 1:
+        raise BadInput("--save-golden names one file, and several models are declared", do="name the model too")
     asked = tuple(r.strip() for r in runtimes.split(",")) if runtimes else None
     results = []
     for one in choice.models:
         with working(f"comparing {one.path.name}"):
             result = trtconv.verify(
                 one.path,
-                reference=reference or one.reference,
+                **_expected(one, reference, golden),
+                save_golden=save_golden,
                 runtimes=asked or one.runtimes,
                 edits=recorded_edits(one.path) if given["bisect"] else (),
                 **_settings(one, given),
@@ -69,6 +82,13 @@ def command(
             result.save_inputs(Path(save_inputs, one.path.stem) if len(choice.models) > 1 else save_inputs)
         results.append((str(one.path), result))
     return finish("verify", results, as_json)
+
+
+def _expected(declared: ModelConfig, reference: str | None, golden: str | None) -> dict[str, Any]:
+    """What MODEL should equal: what the command line names, else the golden file declared, else the reference."""
+    if reference is not None or golden is not None:
+        return {"reference": reference, "golden": golden}
+    return {"golden": declared.golden} if declared.golden is not None else {"reference": declared.reference}
 
 
 def _settings(declared: ModelConfig, given: dict[str, Any]) -> dict[str, Any]:

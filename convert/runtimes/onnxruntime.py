@@ -107,6 +107,14 @@ def _title() -> str:
     return f"ONNX Runtime {onnxruntime.__version__}"
 
 
+def versions() -> dict[str, str]:
+    """What outputs on the CPU depend on: versions by package."""
+    import onnx
+    import onnxruntime
+
+    return {"onnxruntime": onnxruntime.__version__, "onnx": onnx.__version__, "numpy": np.__version__}
+
+
 # --- the reference evaluator ---------------------------------------------------------------------
 
 

@@ -227,10 +227,8 @@ def test_every_element_type_and_name_survives_the_file(
     wide = np.repeat(raw.astype(np.uint8)[..., None], dtype.itemsize, -1)
     value = np.ascontiguousarray(wide).view(dtype).reshape(shape)
     path = tmp_path_factory.mktemp("arrays") / "a.npz"
-    with path.open("wb") as file:
-        writer = ArrayWriter(file)
-        writer.add(name, value)
-        writer.close()
+    with path.open("wb") as file, ArrayWriter(file) as arrays:
+        arrays.add(name, value)
     (found,) = read_arrays(path).items()
     back = as_type(found[1], dtype)
     assert found[0] == name
