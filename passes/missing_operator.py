@@ -1,8 +1,8 @@
 """# missing-operator
 
 ## What it does
-Replaces an operator that the target lacks by the function body that ONNX defines for it, or, where ONNX has none, by a
-decomposition.
+Replaces an operator that the target lacks by the function body that ONNX defines for it, or, where ONNX has none,
+by a decomposition.
 
 The body may hold further operators that the target lacks: those are replaced in turn. Decompositions there are for:
 
@@ -10,6 +10,7 @@ The body may hold further operators that the target lacks: those are replaced in
 - quantized products: MatMulInteger, ConvInteger, QLinearMatMul and QLinearConv as FLOAT products that are exact;
 - transforms: DFT and STFT as products with a constant matrix, Det of up to 3 rows;
 - places: Compress with a constant condition, Col2Im, MaxUnpool, OneHot, EyeLike, Trilu, Hardmax, CumSum, CumProd;
+- products and samples: Einsum as MatMul, GridSample as a Gather for each neighbour;
 - arithmetic and logic: Mod, Round, Sign, IsNaN, IsInf, Xor;
 - optional values that are plainly there or not: OptionalHasElement, OptionalGetElement;
 - sequences that are made and taken apart in the same graph: SequenceAt, SequenceLength, ConcatFromSequence;
@@ -25,9 +26,10 @@ DynamicQuantizeLinear, LayerNormalization, Mish, Swish, RotaryEmbedding, Attenti
 The same arithmetic by definition. Runtimes that have a kernel for the operator round in another order.
 
 ## When it refuses
-When ONNX gives no body for the operator, or none for the model's opset or its element types, and when a decomposition
-needs a size or an input that is not in the file. Where the shape of the result depends on the data (NonZero, Unique,
-Compress with a computed condition) no static form exists: such an operator has to leave the network.
+When ONNX gives no body for the operator, or none for the model's opset or its element types, and when a
+decomposition needs a size or an input that is not in the file. Where the shape of the result depends on the data
+(NonZero, Unique, Compress with a computed condition) no static form exists: such an operator has to leave the
+network.
 
 ## How to avoid it when exporting
 Export with an older opset, where the exporters write such operators as their parts.

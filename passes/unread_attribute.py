@@ -6,18 +6,19 @@ and `end` of Shape, `num_outputs` of Split, `select_last_index` of ArgMax and Ar
 quantization.
 
 ## Why
-Importers ignore attributes that they do not know, and the network computes something else without an error. TopK gives
-the largest values up to 8.4; Shape the whole shape up to 9.3; Split rounds every part down up to 9.3; ArgMax the first
-of equal values up to 7.2; and quantization for each channel without `axis` takes axis 0, not 1, up to 10.16.
-BatchNormalization with `training_mode` uses the stored statistics up to 8.5.1, and a GridSample of opset 20 in mode
-`linear` or `cubic` takes the nearest value from 8.5 to 11.0 (TensorRT-RTX 1.7 reads them).
+Importers ignore attributes that they do not know, and the network computes something else without an error. TopK
+gives the largest values up to 8.4; Shape the whole shape up to 9.3; Split rounds every part down up to 9.3; ArgMax
+the first of equal values up to 7.2; and quantization for each channel without `axis` takes axis 0, not 1, up to
+10.16. BatchNormalization with `training_mode` uses the stored statistics up to 8.5.1, and a GridSample of opset 20
+in mode `linear` or `cubic` takes the nearest value from 8.5 to 11.0 (TensorRT-RTX 1.7 reads them): it becomes
+arithmetic on coordinates and a Gather for each neighbour.
 
 ## Safety
-Exact.
+Exact, but for GridSample, which becomes the same sums in another order.
 
 ## When it refuses
-When the size of the axis is not fixed (Split, ArgMax), for TopK of integers, and for BatchNormalization and GridSample,
-which have no form that older parsers read.
+When the size of the axis is not fixed (Split, ArgMax) or the shapes are not (GridSample), for TopK of integers, and
+for BatchNormalization, which has no form that older parsers read.
 
 ## How to avoid it when exporting
 Export with opset 13: these attributes came later, but for `largest` and `select_last_index`.
@@ -30,7 +31,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trtconv.passes.core import Example, Graph, Node, Pass, Refused, Replacement, Target, Trouble, integers, silent
+from trtconv.passes.core import (
+    Example,
+    Graph,
+    Node,
+    Pass,
+    Refused,
+    Replacement,
+    Safety,
+    Target,
+    Trouble,
+    integers,
+    silent,
+)
+from trtconv.passes.core.decompositions.grid_sample import grid_sample
 from trtconv.passes.core.target import Version
 
 
@@ -53,6 +67,7 @@ class UnreadAttribute(Pass):
         *("ArgMax", "ArgMin", "BatchNormalization", "DequantizeLinear", "GridSample"),
         *("QuantizeLinear", "Shape", "Split", "TopK"),
     )
+    safety = Safety.ROUNDING
     examples = (
         Example(
             target="tensorrt-8.2",
@@ -217,7 +232,7 @@ ROWS = (  # facts: tensorrt_limits.md 3
         lambda n, g: n.attr_string("mode", "") in ("linear", "cubic"),
         (11, 1),
         "this mode is not read: the nearest value comes out",
-        _no_other_form,
+        grid_sample,
         since=(8, 5),
     ),
 )

@@ -2,19 +2,24 @@
 
 ## What it does
 Casts what an operator does not take in its own element type to one that it takes, and the result back: BOOL data to
-INT32 for Where, Gather, Slice, Split, Expand, Tile, Concat, Equal, ReduceMax and ReduceMin, INT8 to INT32 for Clip and
-Mod, FLOAT16 and BF16 to FLOAT for Celu.
+INT32 for Where, Gather, Slice, Split, Expand, Tile, Concat, Equal, ReduceMax and ReduceMin, INT8 to INT32 for Clip
+and Mod, FLOAT16 and BF16 to FLOAT for Celu, BF16 to FLOAT for Mish and InstanceNormalization, integers to FLOAT for
+Erf and to BOOL for NonZero.
 
 ## Why
-Importers check element types one by one. Until 8.5 BOOL data stopped Where, Gather, GatherElements, GatherND and Equal,
-7.1 and 7.2 refused more of them, and no version reduces BOOL ("Found unsupported input type of BOOL"). Clip and Mod of
-INT8 are refused by all of them ("The fmod attribute is set to 0. Inputs cannot be of floating point types. The
-current input type is INT8."). Celu is put together with FLOAT constants, which a half-precision input does not meet in
-strongly typed networks (measured with TensorRT-RTX 1.7).
+Importers check element types one by one. Until 8.5 BOOL data stopped Where, Gather, GatherElements, GatherND and
+Equal, 7.1 and 7.2 refused more of them, and no version reduces BOOL ("Found unsupported input type of BOOL"). Clip
+and Mod of INT8 are refused by all of them ("The fmod attribute is set to 0. Inputs cannot be of floating point
+types. The current input type is INT8."). Celu is put together with FLOAT constants, which a half-precision input
+does not meet in strongly typed networks (measured with TensorRT-RTX 1.7). Mish takes FLOAT and FLOAT16 only in
+every version that has it, InstanceNormalization in all of 9 ("Only FLOAT32 or FLOAT16 input is supported for the
+Mish operator in this version of TensorRT"), NonZero no INT64 ("Only FLOAT, HALF, INT32, INT8 or BOOL input is
+supported for the NonZero operator"), and Erf no integers ("does not support the given operator ERF with the given
+input data type INT32").
 
 ## Safety
-Exact for BOOL and INT8: the wider type holds every value, and none of these operators leaves the range of its inputs.
-Celu is computed in FLOAT and rounded once.
+Exact for integers and BOOL: the other type holds what counts of every value, and none of these operators leaves the
+range of its inputs. What is computed in FLOAT is rounded once.
 
 ## When it refuses
 Never.
@@ -28,13 +33,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
 from trtconv.passes.core import Example, Graph, Node, Pass, Refused, Replacement, Safety, Target, Trouble, refused
 from trtconv.passes.core.target import Version
 
-BOOL, INT8, INT32 = TensorProto.BOOL, TensorProto.INT8, TensorProto.INT32
-NAMES: dict[int, str] = {BOOL: "BOOL", INT8: "INT8", TensorProto.FLOAT16: "FLOAT16", TensorProto.BFLOAT16: "BF16"}
+BOOL, INT8, INT32, INT64 = TensorProto.BOOL, TensorProto.INT8, TensorProto.INT32, TensorProto.INT64
+FLOAT, BF16 = TensorProto.FLOAT, TensorProto.BFLOAT16
 ALL = tuple(range(64))
 
 
@@ -52,17 +57,23 @@ class Row:
     until: Version = (999,)
 
 
-ROWS = (  # facts: tensorrt_limits.md 1a; reductions, Clip, Mod and Celu measured with TensorRT-RTX 1.7
+ROWS = (  # the parsers' sources; reductions, Clip, Mod, Celu and Erf measured with TensorRT-RTX 1.7
     Row(("Where",), BOOL, (1, 2), until=(8, 5)),
     Row(("Gather", "GatherElements", "GatherND"), BOOL, until=(8, 5)),
     Row(("Slice", "Split", "Expand"), BOOL, since=(7, 1), until=(8, 0)),
-    Row(("Tile",), BOOL, since=(7, 1), until=(8, 2)),
+    Row(("Tile",), BOOL, since=(7, 1), until=(8, 0)),
+    Row(("Tile",), BOOL, since=(8, 0, 3), until=(8, 2)),
     Row(("Concat",), BOOL, ALL, since=(7, 1), until=(7, 2, 2)),
     Row(("Equal",), BOOL, (0, 1), casts_back=False, until=(8, 5)),
     Row(("ReduceMax", "ReduceMin"), BOOL),
     Row(("Clip", "Mod"), INT8, (0, 1, 2)),
-    Row(("Celu",), TensorProto.FLOAT16, wide=TensorProto.FLOAT, since=(11, 0)),
-    Row(("Celu",), TensorProto.BFLOAT16, wide=TensorProto.FLOAT, since=(11, 0)),
+    Row(("Celu",), TensorProto.FLOAT16, wide=FLOAT, since=(11, 0)),
+    Row(("Celu",), BF16, wide=FLOAT, since=(11, 0)),
+    Row(("Mish",), BF16, wide=FLOAT),
+    Row(("InstanceNormalization",), BF16, ALL, wide=FLOAT, since=(9, 0), until=(10, 0)),
+    Row(("Erf",), INT32, wide=FLOAT),
+    Row(("Erf",), INT64, wide=FLOAT),
+    Row(("NonZero",), INT64, casts_back=False, wide=BOOL, since=(9, 0)),
 )
 
 
@@ -96,7 +107,7 @@ class UnsupportedInputType(Pass):
         row = _row(node, graph, target)
         if row is None or not target.has(node.op_type):
             return None
-        return refused(f"{target.title} takes no {NAMES[row.dtype]} in {node.op_type}")
+        return refused(f"{target.title} takes no {_name(row.dtype)} in {node.op_type}")
 
     def rewrite(self, node: Node, graph: Graph, target: Target) -> Replacement:
         """Cast, the operator, Cast."""
@@ -114,6 +125,10 @@ class UnsupportedInputType(Pass):
             else:
                 r.cast(wide, row.dtype, into=out)
         return r
+
+
+def _name(dtype: int) -> str:
+    return str(helper.tensor_dtype_to_string(dtype)).removeprefix("TensorProto.")
 
 
 def _row(node: Node, graph: Graph, target: Target) -> Row | None:

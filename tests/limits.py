@@ -310,6 +310,33 @@ CASES: list[tuple[str, str, str, Ranges]] = [
             ("y = Concat<axis=0>(x, x)", "", "7.1", "7.2.2"),
         )
     ),
+    *(
+        (name, f"{call} of {kind}", f"{head(opset)}({kind}[2,4] x{more}) => ({out} y) {{ {call} }}", ranges)
+        for name, opset, kind, more, out, call, ranges in (
+            ("integer-activation", 14, "int32", "", "int32", "y = Relu(x)", ALL),
+            ("integer-activation", 14, "int64", "", "int64", "y = Relu(x)", {"refused": ("7.0", "9.0")}),
+            ("integer-activation", 16, "int32", ", int32[4] s", "int32", "y = PRelu(x, s)", ALL),
+            ("integer-activation", 12, "int32", ", int32 s", "int32", "y = Clip(x, s)", {"refused": ("7.0", "8.0.3")}),
+            ("integer-product", 13, "int32", ", int32[4,2] w", "int32", "y = MatMul(x, w)", {"refused": ("7.1", None)}),
+            ("integer-product", 13, "int64", ", int64[4,2] w", "int64", "y = Gemm(x, w)", {"refused": ("7.1", None)}),
+            ("integer-ranking", 13, "int32", "", "int64", "y = ArgMin(x)", {"refused": ("7.0", "8.6.0")}),
+            ("integer-ranking", 10, "int64", ", int64[1] k", "int64", "v, y=TopK(x, k)", {"refused": ("7.0", "8.6.0")}),
+            ("integer-power", 15, "float", ", int64[4] e", "float", "y = Pow(x, e)", {"refused": ("7.0", "10.8")}),
+            ("integer-power", 15, "int32", ", float[4] e", "int32", "y = Pow(x, e)", {"refused": ("7.0", "10.12")}),
+            ("unsupported-input-type", 13, "int32", "", "int32", "y = Erf(x)", ALL),
+            ("unsupported-input-type", 22, "bfloat16", "", "bfloat16", "y = Mish(x)", {"refused": ("10.0.0", None)}),
+            ("unsupported-input-type", 13, "int64", "", "int64", "y = NonZero(x)", {"refused": ("9.0", None)}),
+            (
+                *("double-precision", 13, "double", "", "double", "y = Sin(x)"),
+                {"refused": ("7.0", "7.2.3"), "note": ("7.2.3", None)},
+            ),
+            (
+                *("large-integers", 13, "int64", "", "int64"),
+                "c = Constant<value=int64 {4294967296}>()  y = Add(x, c)",
+                {"silent": ("7.0", "9.0")},
+            ),
+        )
+    ),
     (
         "float-modulo",
         "Mod of floats",

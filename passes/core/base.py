@@ -41,7 +41,7 @@ class Safety(enum.StrEnum):
     ROUNDING = "rounding"
     """The same arithmetic in another order: equal within a few ULP."""
     APPROXIMATE = "approximate"
-    """More than rounding is lost; needs `--unsafe`."""
+    """More than rounding is lost, as the target itself would: DOUBLE becomes FLOAT."""
 
 
 @dataclass(frozen=True)

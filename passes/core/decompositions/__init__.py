@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from trtconv.passes.core.decompositions import (
     bits,
+    einsum,
     experimental,
+    grid_sample,
     indexing,
     linear,
     logic,
@@ -40,7 +42,9 @@ DECOMPOSITIONS: dict[str, Callable[[Node, Graph], Replacement]] = {
     "CumSum": logic.cum_sum,
     "DFT": linear.dft,
     "Det": linear.det,
+    "Einsum": einsum.einsum,
     "EyeLike": logic.eye_like,
+    "GridSample": grid_sample.grid_sample,
     "Hardmax": logic.hardmax,
     "ImageScaler": experimental.image_scaler,
     "IsInf": logic.is_inf,
