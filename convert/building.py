@@ -228,15 +228,15 @@ def _read(
 
     model = open_model(path)
     profiles = profiles_for(model_inputs(model), shapes if shapes is not None else ())
-    external = tuple((name, _sha256(path.parent / name)) for name in _weight_files(model))
+    external = tuple((name, _sha256(path.parent / name)) for name in _weight_files(model, path))
     return profiles, Hashed(str(path), _sha256(path), external)
 
 
-def _weight_files(model: ModelProto) -> list[str]:
+def _weight_files(model: ModelProto, path: Path) -> list[str]:
     from trtconv.files import external_tensors
+    from trtconv.passes.core.external import is_within, location_of
 
-    entries = (entry for tensor in external_tensors(model.graph) for entry in tensor.external_data)
-    return sorted({entry.value for entry in entries if entry.key == "location"})
+    return sorted({location_of(t) for t in external_tensors(model.graph) if not is_within(t, str(path))})
 
 
 def _sha256(path: Path) -> str:

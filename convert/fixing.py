@@ -6,17 +6,18 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from trtconv.errors import BadInput
-from trtconv.files import save_model
 from trtconv.findings import Finding
 from trtconv.linting import count_nodes, doubts, find_all, verdict
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+    from trtconv.files import FileState
     from trtconv.passes.core import Edit, Pass
 
 EVIDENCE_NODES = 5000
@@ -27,7 +28,8 @@ EVIDENCE_NODES = 5000
 class Fix:
     """A rewritten model, each edit, and the findings that remain, each with the reason why."""
 
-    model: ModelProto
+    thin: ModelProto
+    """The model; large weights that are as they were may still be in its file `source`."""
     target: str
     title: str
     edits: tuple[Edit, ...]
@@ -41,7 +43,16 @@ class Fix:
     unused_ignores: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     source: Path | None = None
+    source_state: FileState | None = None
+    """What `source` was like when it was read; None where no weights were left in it."""
     output: Path | None = None
+
+    @cached_property
+    def model(self) -> ModelProto:
+        """The model with all its weights but those in external files. Raises BadInput where `source` is gone."""
+        from trtconv.saving import whole
+
+        return whole(self.thin, self.source) if self._is_left_in(self.source) else self.thin
 
     @property
     def ok(self) -> bool:
@@ -70,8 +81,21 @@ class Fix:
 
     def save(self, path: str | os.PathLike[str]) -> Fix:
         """Write the model, whole or not at all, and return the Fix that knows where. Raises BadInput."""
-        save_model(self.model, path, self.source)
+        from trtconv.saving import save_model
+
+        self._is_left_in(self.source)
+        save_model(self.thin, path, self.source)
         return replace(self, output=Path(path))
+
+    def _is_left_in(self, source: Path | None) -> TypeGuard[Path]:
+        """Whether there are weights in `source` only. Raises BadInput where it was written to since it was read."""
+        from trtconv.files import state_of_large
+
+        if source is None or self.source_state is None:
+            return False
+        if state_of_large(source) != self.source_state:
+            raise BadInput(f"{source} is not what it was when it was read", do="fix it again")
+        return True
 
     def to_json(self) -> dict[str, object]:
         """`{"target", "ok", "nodes_before", "nodes_after", "edits": [...], "remaining": [...]}`."""
@@ -105,11 +129,13 @@ def fix(
     run before and after it on made-up values, and an edit that changes what is computed is undone and reported.
     Raises BadInput for an unreadable file, an unknown target or pass.
     """
+    from trtconv.files import state_of_large
     from trtconv.loading import load, resolve_target
     from trtconv.pipeline import run
 
     chosen = resolve_target(target)
     passes = choose(only, skip)
+    state = state_of_large(source) if isinstance(source, (str, os.PathLike)) else None
     model = load(source)
     before = count_nodes(model)
     outcome = run(model, chosen, passes, evidence=before <= EVIDENCE_NODES if evidence is None else evidence)
@@ -117,7 +143,7 @@ def fix(
     left = _undone(find_all(model, chosen, everything, outcome.crashes, refusals=True), outcome.undone)
     after = count_nodes(model)
     return Fix(
-        model=model.commit(),
+        thin=model.commit(),
         target=str(chosen),
         title=chosen.title,
         edits=tuple(outcome.edits),
@@ -128,6 +154,7 @@ def fix(
         undone=tuple(outcome.undone),
         notes=tuple(doubts(model, chosen)),
         source=Path(model.file) if model.file else None,
+        source_state=state,
     )
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import glob
+import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,8 +79,7 @@ def _gate_one(model: ModelConfig, steps: Sequence[str]) -> Gate:
 
     target = str(resolve_target(model.target or "auto"))
     done: list[Step] = []
-    with tempfile.TemporaryDirectory(prefix="trtconv-gate-") as scratch:
-        fixed = Path(scratch, model.path.name)
+    with _scratch(model.path) as fixed:
         work: dict[str, Callable[..., Outcome]] = {"lint": _lint, "fix": _fix, "verify": _verify, "build": _build}
         for name in STEPS:
             if name in steps or (name == "fix" and {"verify", "build"} & set(steps)):
@@ -91,6 +93,34 @@ def _gate_one(model: ModelConfig, steps: Sequence[str]) -> Gate:
                 if name == "fix" and not fixed.exists():
                     break
     return Gate(str(model.path), target, tuple(done))
+
+
+@contextmanager
+def _scratch(path: Path) -> Iterator[Path]:
+    """Where the fixed model goes for as long as the block runs, with all that is named after it.
+
+    A folder of its own; a model with weights in other files is put beside them, which saves copying them.
+    """
+    if _has_weight_files(path) and os.access(path.parent, os.W_OK):
+        fixed = path.with_name(f".gate-{os.getpid()}-{path.name}")
+        try:
+            yield fixed
+        finally:
+            for left in path.parent.glob(f"{glob.escape(fixed.stem)}.*"):
+                left.unlink()
+        return
+    with tempfile.TemporaryDirectory(prefix="trtconv-gate-") as folder:
+        yield Path(folder, path.name)
+
+
+def _has_weight_files(path: Path) -> bool:
+    from trtconv.files import external_tensors, open_model
+    from trtconv.passes.core.external import is_within
+
+    try:
+        return any(not is_within(tensor, str(path)) for tensor in external_tensors(open_model(path).graph))
+    except TrtconvError:  # which the first step is going to report
+        return False
 
 
 def _step(name: str, work: Callable[..., Outcome], model: ModelConfig, target: str, fixed: Path) -> Step:

@@ -86,7 +86,8 @@ def parse_with(
 @contextmanager
 def on_disk(source: Source) -> Iterator[Path]:
     """The path of a model; a ModelProto is written to a temporary file for as long as the block runs."""
-    from trtconv.files import external_tensors, save_model
+    from trtconv.files import external_tensors
+    from trtconv.saving import save_model
 
     if isinstance(source, (str, os.PathLike)):
         yield Path(source)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -67,20 +66,26 @@ def infer(running: Running, feed: Feed, *, what: str = "the model") -> Feed:
 
 
 def open_session(proto: ModelProto, file: str = "", *, optimized: bool = True, threads: int = 0) -> Any:
-    """A session on the CPU; external data is looked for beside `file`, no `threads` are all that there are.
+    """A session on the CPU for a model that came from `file`; no `threads` are all that there are.
 
-    Raises one of `failures()`.
+    Weights that were left in files are mapped, and stay out of the process's own memory. Raises one of `failures()`.
     """
     import onnxruntime as ort
+
+    from trtconv.runtimes.mapped import without_files
 
     options = ort.SessionOptions()
     levels = ort.GraphOptimizationLevel
     options.graph_optimization_level = levels.ORT_ENABLE_BASIC if optimized else levels.ORT_DISABLE_ALL
     options.log_severity_level, options.intra_op_num_threads = 4, threads
-    if file:
-        folder = os.path.dirname(file)
-        options.add_session_config_entry("session.model_external_initializers_file_folder_path", folder)
-    session = ort.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    content = proto.SerializeToString()
+    values: dict[str, Any] = {}
+    if b"location" in content:
+        proto, values = without_files(proto, file)
+        content = proto.SerializeToString()
+        options.add_external_initializers(list(values), list(values.values()))
+    session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    session.weights = values  # which it reads as long as it lives
     unfit = [v.type for v in (*session.get_inputs(), *session.get_outputs()) if _has_no_numpy_type(v.type)]
     if unfit:
         raise RuntimeError(f"NOT_IMPLEMENTED : {unfit[0]} cannot be passed to or from ONNX Runtime")
@@ -176,14 +181,10 @@ def _numpy_dtype(dtype: int) -> np.dtype[Any]:
 
 
 def _evaluator(model: Model, what: str) -> _Evaluator:
-    import onnx
+    from trtconv.runtimes.mapped import with_weights
 
-    proto = onnx.ModelProto()
-    proto.CopyFrom(model.proto)
     try:
-        if model.file:
-            onnx.load_external_data_for_model(proto, os.path.dirname(model.file))
-        return _Evaluator(proto, model)
+        return _Evaluator(with_weights(model.proto, model.file), model)
     except Exception as error:  # neither knows the operator: say what the evaluator missed
         raise BadInput(
             f"{what} runs neither in ONNX Runtime nor in the ONNX reference evaluator: {error}",

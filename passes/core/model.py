@@ -20,7 +20,7 @@ from onnx import (
     numpy_helper,
 )
 
-from trtconv.passes.core.external import is_external, locate, read
+from trtconv.passes.core.external import is_external, is_within, locate, read
 from trtconv.passes.core.graph import Graph, TensorType
 from trtconv.passes.core.node import Node
 from trtconv.passes.core.order import in_order
@@ -92,6 +92,10 @@ class Model:
         if is_external(tensor):
             return read(tensor, locate(tensor, os.path.dirname(self.file), self.file))
         return numpy_helper.to_array(tensor)
+
+    def is_outside(self, tensor: TensorProto) -> bool:
+        """Whether the data lies in another file than the model's own: in one of weights, which is never loaded."""
+        return is_external(tensor) and not is_within(tensor, self.file)
 
     # --- reading ---------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from trtconv.passes.core.node import Node
 if TYPE_CHECKING:
     from trtconv.passes.core.folding.values import DType
     from trtconv.passes.core.graph import Array
+    from trtconv.passes.core.model import Model
 
 READ_LIMIT = 1 << 15
 """Bytes of an initializer that are read to follow its elements; larger ones are constants all the same."""
@@ -38,9 +39,9 @@ UNKNOWN_LIMIT = 16
 WHOLE_NUMBERS: dict[int, DType] = {TensorProto.INT64: np.dtype(np.int64), TensorProto.INT32: np.dtype(np.int32)}
 
 
-def is_left_outside(tensor: TensorProto) -> bool:
+def is_left_outside(tensor: TensorProto, model: Model) -> bool:
     """Whether the data is in a file of its own, and large: it is never read."""
-    return tensor.data_location == TensorProto.EXTERNAL and data_size(tensor) > EXTERNAL_LIMIT
+    return model.is_outside(tensor) and data_size(tensor) > EXTERNAL_LIMIT
 
 
 class Facts:
@@ -110,7 +111,8 @@ class Facts:
 
     def _read(self, tensor: str) -> None:
         proto = self.graph.initializers[tensor]
-        if data_size(proto) > READ_LIMIT or proto.data_type == TensorProto.STRING or is_left_outside(proto):
+        is_text = proto.data_type == TensorProto.STRING
+        if data_size(proto) > READ_LIMIT or is_text or is_left_outside(proto, self.graph.model):
             self._unread.add(tensor)
             return
         data = self.graph.model.array(proto)
@@ -134,7 +136,7 @@ class Facts:
         if home is None or tensor in home.too_large:
             return False
         if tensor in home.graph.initializers:
-            return not is_left_outside(home.graph.initializers[tensor])
+            return not is_left_outside(home.graph.initializers[tensor], self.graph.model)
         if tensor in home.pending:
             return True
         return tensor in home.values and home.values[tensor].is_known

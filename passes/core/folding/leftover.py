@@ -24,7 +24,7 @@ def is_foldable(node: Node, graph: Graph) -> bool:
 def reads_outside_data(tensor: str, graph: Graph) -> bool:
     """Whether `tensor` is a weight in an external file, which is never loaded."""
     proto = graph.constant_proto(tensor)
-    return proto is not None and is_left_outside(proto)
+    return proto is not None and is_left_outside(proto, graph.model)
 
 
 def reason_to_leave(node: Node, graph: Graph) -> str:
