@@ -13,7 +13,9 @@ from trtconv.preprocessing import CARD_KEY, Preprocessing
 
 Task = Literal["classification", "segmentation"]
 Output = Literal["logits", "softmax", "argmax"]
-Options = Mapping[str, bool | int | float | str]
+Value = bool | int | float | str
+Options = Mapping[str, Value]
+"""A network's own options by name, as `create` takes them."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from trtconv.models.card import Value
 from trtconv.models.registry import create, find
 
 
@@ -37,7 +38,7 @@ def count(
     name: str,
     classes: int | None = None,
     size: tuple[int, int] | None = None,
-    **options: bool | int | float | str,
+    **options: Value,
 ) -> Counts:
     """Count one network, on the meta device.
 

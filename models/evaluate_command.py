@@ -4,54 +4,64 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from trtconv.errors import BadInput
 from trtconv.models.installed import need_torch
+from trtconv.models.options import PATH, data_options, model_options, numbers
 
 if TYPE_CHECKING:
-    from trtconv.models.card import Card
-    from trtconv.models.evaluation import Evaluation, TestTime
-    from trtconv.models.runners import Runner
-
-PATH = click.Path(path_type=Path)
-
-
-def model_options(command: Any) -> Any:
-    """The options of every command that runs a model."""
-    card = click.option("--card", type=PATH, help="Take the model card from this file instead of the model's own.")
-    device = click.option("--device", default="cpu", show_default=True, help="Of a checkpoint: cpu, cuda or cuda:N.")
-    return card(device(command))
+    from trtconv.models.evaluation import Evaluation
+    from trtconv.models.labels import LabelMap
 
 
 @click.command("evaluate", short_help="Measure models on a data set.")
 @click.argument("models", nargs=-1, required=True, type=PATH)
-@click.option("--data", type=PATH, required=True, help="The data set's folder.")
+@data_options
 @click.option("--split", default="val", show_default=True, help="train or val.")
-@click.option("--scales", default="1", show_default=True, help="Scales to average over, as in 0.5,1,1.5.")
+@click.option("--scales", type=numbers, default="1", show_default=True, help="To average over, as in 0.5,1,1.5.")
 @click.option("--flip", is_flag=True, help="Average over the mirrored image too.")
-@click.option("--batch", default=16, show_default=True, help="Images at a time.")
-@click.option("--workers", default=0, show_default=True, help="Processes that load images; 0: the main one.")
-@click.option("--label-map", help="ade20k, cityscapes, coco-stuff, or a JSON file {mask value: class}.")
-@click.option("--held-out", default=0.1, show_default=True, help="Share to validate on where there is no split.")
+@click.option("--batch", type=click.IntRange(1), default=16, show_default=True, help="Images at a time.")
 @click.option("--per-class", is_flag=True, help="Show each class, not only the means.")
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @model_options
-def evaluate(models: tuple[Path, ...], scales: str, flip: bool, as_json: bool, per_class: bool, **asked: Any) -> None:
+def evaluate(
+    models: tuple[Path, ...],
+    data: Path,
+    label_map: LabelMap | None,
+    held_out: float,
+    workers: int,
+    split: str,
+    scales: tuple[float, ...],
+    flip: bool,
+    batch: int,
+    per_class: bool,
+    as_json: bool,
+    card: Path | None,
+    device: str,
+) -> None:
     """Measure MODELS (checkpoints, ONNX files, engines) on a data set, all with the same code.
 
     The preprocessing comes from each model's card. An engine without one takes the card of the model before it.
     """
     need_torch()
-    from trtconv.models.evaluation import TestTime
+    from trtconv.models import layouts, progress
+    from trtconv.models.datasets import Measuring, checked, measuring_batches
+    from trtconv.models.evaluation import TestTime, evaluate
+    from trtconv.models.runners import open_runners
 
-    try:
-        test_time = TestTime(tuple(float(scale) for scale in scales.split(",")), flip)
-    except ValueError as error:
-        raise BadInput(f"{scales!r} is not a list of numbers", where="--scales", do="write 0.5,1,1.5") from error
-    results = _evaluate_all(models, test_time, asked)
+    if not scales or min(scales) <= 0:
+        raise click.BadParameter("a scale is above 0", param_hint="--scales")
+    results = []
+    for path, runner in open_runners(models, card, device):
+        known = runner.card
+        folder = layouts.Folder(data, masks=known.task == "segmentation", label_map=label_map, held_out=held_out)
+        listing = layouts.in_classes_of(folder.split(split, otherwise=known.classes), known.classes)
+        batches = measuring_batches(Measuring(listing, known.preprocessing), batch, workers)
+        shown = progress.tracked(checked(batches), len(batches), str(path))
+        with runner:
+            results.append(evaluate(runner, shown, model=str(path), test_time=TestTime(scales, flip)))
     if as_json:
         from trtconv.report.json import plain
 
@@ -60,51 +70,6 @@ def evaluate(models: tuple[Path, ...], scales: str, flip: bool, as_json: bool, p
     click.echo(table(results))
     if per_class:
         click.echo("\n" + "\n\n".join(map(class_table, results)))
-
-
-def _evaluate_all(models: Sequence[Path], test_time: TestTime, asked: dict[str, Any]) -> list[Evaluation]:
-    from trtconv.models.datasets import checked
-    from trtconv.models.evaluation import evaluate
-
-    results = []
-    for path, runner in runners(models, asked["card"], asked["device"]):
-        with runner:
-            batches = checked(_batches(runner, asked))
-            results.append(evaluate(runner, batches, model=str(path), test_time=test_time))
-    return results
-
-
-def runners(models: Sequence[Path], card: Path | None, device: str) -> list[tuple[Path, Runner]]:
-    """A runner for each file; a card that one of them has serves the engines after it."""
-    from trtconv.models.runners import ENGINES, card_of, open_runner
-
-    given: Card | None = card_of(card) if card else None
-    before, found = given, []
-    for path in models:
-        own = given
-        if own is None and path.suffix in ENGINES:
-            try:
-                own = card_of(path)
-            except BadInput:
-                own = before
-        found.append((path, open_runner(path, own, device)))
-        before = found[-1][1].card
-    return found
-
-
-def _batches(runner: Runner, asked: dict[str, Any]) -> Any:
-    """The data set as this runner's card wants it."""
-    from trtconv.models.datasets import Measuring, measuring_batches
-    from trtconv.models.layouts import in_classes_of
-    from trtconv.models.train_command import data_split
-
-    card = runner.card
-    masks = card.task == "segmentation"
-    listing = data_split(
-        asked["data"], asked["split"], masks, asked["label_map"], None, asked["held_out"], card.classes
-    )
-    samples = Measuring(in_classes_of(listing, card.classes), card.preprocessing)
-    return measuring_batches(samples, asked["batch"], asked["workers"])
 
 
 def table(results: Sequence[Evaluation]) -> str:

@@ -8,9 +8,7 @@ from typing import Any
 import click
 
 from trtconv.models import registry
-from trtconv.models.options import SIZE, option_values
-
-PATH = click.Path(path_type=Path)
+from trtconv.models.options import PATH, network_options, option_values, size
 
 
 @click.command("export")
@@ -21,7 +19,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--checkpoint", "checkpoint_file", type=PATH, help="A checkpoint of `trtconv models train`.")
 @click.option("--seed", type=int, help="Draw weights from this seed instead.")
 @click.option("--classes", type=int, metavar="N", help="Number of classes.")
-@click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="See `trtconv models list`.")
+@network_options
 @click.option("--exporter", type=click.Choice(["torchscript", "dynamo"]), default="torchscript", show_default=True)
 @click.option("--opset", type=int, metavar="N", help="ONNX opset (default: 17 for torchscript, 18 for dynamo).")
 @click.option(
@@ -31,7 +29,7 @@ PATH = click.Path(path_type=Path)
     show_default=True,
     help="Dimensions left open; size: batch, height and width.",
 )
-@click.option("--size", type=SIZE, help="Height and width: 224x224.")
+@click.option("--size", type=size, metavar="HxW", help="Height and width: 224x224.")
 @click.option("--input-name", metavar="TEXT", help="Name of the image (default: image).")
 @click.option("--output-name", metavar="TEXT", help="Name of the result (default: outputs).")
 @click.option("--preset", is_flag=True, help="The names that the network's own system uses.")

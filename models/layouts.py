@@ -33,6 +33,32 @@ class Listing:
         return bool(self.items) and isinstance(self.items[0][1], Path)
 
 
+@dataclass(frozen=True)
+class Folder:
+    """A data set's folder and how it is to be read; `split` lists one part of it.
+
+    Attributes:
+        root: the folder.
+        masks: whether it holds masks and not classes.
+        label_map: renumbers the masks; None takes the layout's own, if any.
+        held_out: share of the images that is for validation where there is no split.
+    """
+
+    root: Path
+    masks: bool
+    label_map: LabelMap | None = None
+    held_out: float = 0.1
+
+    def split(self, name: str, classes: int | None = None, otherwise: tuple[str, ...] = ()) -> Listing:
+        """The split `name` with its classes named, by `otherwise` if nothing else does.
+
+        Raises:
+            BadInput: The split cannot be read, or nothing says how many classes its masks have.
+        """
+        listing = find(self.root, name, masks=self.masks, held_out=self.held_out)
+        return named(listing, self.label_map, classes, otherwise)
+
+
 def is_image(path: Path) -> bool:
     """Whether the file's name is an image's."""
     return path.suffix.lower() in IMAGES

@@ -120,7 +120,7 @@ SMALL_CLASSES = Recipe(
     scale=(0.85, 1.15),
 )
 SMALL_MASKS = Recipe(
-    epochs=8,
+    epochs=5,
     batch=8,
     lr=0.03,
     weight_decay=5e-4,

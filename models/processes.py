@@ -48,6 +48,13 @@ class Processes:
             distributed.all_reduce(values)
         return values.cpu()
 
+    def agreed(self, model: nn.Module) -> nn.Module:
+        """The network with the first process's statistics; each one's own come from its share of the batches."""
+        if self.world > 1:
+            for buffer in model.buffers():
+                distributed.broadcast(buffer, 0)
+        return model
+
     def wait(self) -> None:
         """Until all processes are here."""
         if self.world > 1:

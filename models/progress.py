@@ -1,9 +1,10 @@
-"""The progress of a training run on the terminal: a bar, and a line for each validation."""
+"""The progress of long work on the terminal: on standard error, so that the result alone is on standard output."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -11,11 +12,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from trtconv.models.history import Row
 from trtconv.models.training import Reporter
 
+T = TypeVar("T")
+
 BESIDE = ("step", "epoch", "lr", "loss")
 
 
 class Bar(Reporter):
-    """Draws on standard error, so that the result alone is on standard output."""
+    """The bar of a training run, and a line for each validation."""
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
@@ -39,6 +42,16 @@ def bar(shown: bool) -> Iterator[Reporter]:
     if not shown:
         yield Reporter()
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with _progress() as progress:
         yield Bar(progress)
+
+
+def tracked(parts: Iterable[T], total: int | None, what: str) -> Iterator[T]:
+    """The parts, and a bar while they are taken that vanishes afterwards; of no known length, `total` is None."""
+    with _progress(transient=True) as progress:
+        yield from progress.track(parts, total, description=what)
+
+
+def _progress(*, transient: bool = False) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=transient)

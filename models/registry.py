@@ -10,11 +10,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from trtconv.errors import BadInput
-from trtconv.models.card import Card, Options, Task
+from trtconv.models.card import Card, Options, Task, Value
 from trtconv.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
     import torch
+
+KINDS: Mapping[type[Value], str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
+"""What the types of options are called where a user is told of them."""
 
 Build = Callable[[int, Options], "torch.nn.Module"]
 
@@ -47,7 +50,18 @@ class Network:
     stride: int = 1
     names: tuple[str, str] = ("image", "outputs")
 
-    def card(self, classes: tuple[str, ...] = (), **options: bool | int | float | str) -> Card:
+    def default(self, key: str) -> Value:
+        """The value of an option when none is given, whose type every other value must have.
+
+        Raises:
+            BadInput: the network has no such option.
+        """
+        if key not in self.options:
+            known = ", ".join(f"{name}={value}" for name, value in self.options.items()) or "none"
+            raise BadInput(f"{self.name} has no option {key!r}", where="option", do=f"its options: {known}")
+        return self.options[key]
+
+    def card(self, classes: tuple[str, ...] = (), **options: Value) -> Card:
         """A card as the reference system would write it; classes without a name get their number."""
         return Card(
             network=self.name,
@@ -82,7 +96,7 @@ def find(name: str) -> Network:
     raise BadInput(f"there is no network {name!r}", do=do)
 
 
-def create(name: str, classes: int | None = None, **options: bool | int | float | str) -> torch.nn.Module:
+def create(name: str, classes: int | None = None, **options: Value) -> torch.nn.Module:
     """A network with PyTorch's default initialisation, in train mode.
 
     Args:
@@ -102,10 +116,7 @@ def create(name: str, classes: int | None = None, **options: bool | int | float 
     return network.build(classes, {**network.options, **options})
 
 
-def _check_option(network: Network, key: str, value: bool | int | float | str) -> None:
-    if key not in network.options:
-        known = ", ".join(f"{k}={v}" for k, v in network.options.items()) or "none"
-        raise BadInput(f"{network.name} has no option {key!r}", where=key, do=f"its options: {known}")
-    wanted = type(network.options[key])
-    if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
-        raise BadInput(f"{network.name} wants a {wanted.__name__} for {key}, not {value!r}", where=key)
+def _check_option(network: Network, key: str, value: Value) -> None:
+    kind = type(network.default(key))
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise BadInput(f"{key} takes {KINDS[kind]}, not {value!r}", where=network.name)

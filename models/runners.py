@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -237,6 +238,30 @@ def _json(path: Path) -> dict[str, object]:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, TypeError, ValueError) as error:
         raise BadInput(f"no model card: {error}", where=str(path), do="give one with --card FILE") from error
+
+
+def open_runners(
+    paths: Sequence[Path], card_file: Path | None = None, device: str = "cpu"
+) -> list[tuple[Path, Runner]]:
+    """A runner for each file; `card_file` replaces their own cards, and a card serves the engines after it.
+
+    Raises:
+        BadInput: see `open_runner`.
+        Unavailable: see `open_runner`.
+    """
+    given = card_of(card_file) if card_file else None
+    latest, opened = given, []
+    for path in paths:
+        card = given
+        if card is None and path.suffix in ENGINES:
+            try:
+                card = card_of(path)
+            except BadInput:
+                card = latest
+        runner = open_runner(path, card, device)
+        opened.append((path, runner))
+        latest = runner.card
+    return opened
 
 
 def open_runner(path: Path, card: Card | None = None, device: str = "cpu") -> Runner:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from trtconv.models.card import Value
 from trtconv.models.registry import create
 
 SIZE = (96, 128)  # a multiple of every network's stride, small enough to be quick
 
 
-def seeded(name: str, seed: int, classes: int | None = None, **options: bool | int | float | str) -> nn.Module:
+def seeded(name: str, seed: int, classes: int | None = None, **options: Value) -> nn.Module:
     """A network in eval mode whose weights follow from the seed.
 
     BatchNorm's statistics are those of the layer's real input on noise, and its scale and shift are drawn too, so

@@ -4,63 +4,38 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import Field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 import click
 
 from trtconv.models import presets, registry
-from trtconv.models.card import Options
 from trtconv.models.installed import need_torch
-from trtconv.models.options import SIZE, option_values
+from trtconv.models.options import PATH, data_options, network_options, numbers, option_values, patterns, size
 from trtconv.models.recipes import OPTIONS, Recipe
 
 if TYPE_CHECKING:
-    from trtconv.models.layouts import Listing
-    from trtconv.models.training import Run, Trained
+    from trtconv.models.labels import LabelMap
 
-PATH = click.Path(path_type=Path)
-
-
-class Listed(click.ParamType):  # type: ignore[type-arg, unused-ignore]
-    """`0.75,2` or `aux*,head.*`: numbers or words with commas between."""
-
-    def __init__(self, kind: type) -> None:
-        self.kind, self.name = kind, "NUMBERS" if kind is float else "PATTERNS"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
-        """The parts of the text."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            return tuple(self.kind(part) for part in str(value).split(",") if part)
-        except ValueError:
-            self.fail(f"{value!r} is not a list of numbers with commas between", param, ctx)
+LISTS: dict[type, Callable[[str], Any]] = {int: size, float: numbers, str: patterns}
+"""What a text becomes where a recipe's field is a tuple of these."""
 
 
-TYPES = {
-    "tuple[int": SIZE,
-    "tuple[float": Listed(float),
-    "tuple[str": Listed(str),
-    "int": int,
-    "float": float,
-    "bool": bool,
-}
-
-
-def _type(field: Field[Any]) -> Any:
-    """What click makes of a recipe field's annotation, which is text here."""
-    said = str(field.type)
-    if said.startswith("Literal"):
-        return click.Choice([part.strip(" \"'") for part in said[len("Literal[") : -1].split(",")])
-    return TYPES[said.partition(",")[0]]
+def _type(hint: Any) -> Any:
+    """What click makes of a text for a recipe's field of that type."""
+    if get_origin(hint) is UnionType:  # of a tuple and an empty one
+        hint = get_args(hint)[0]
+    if get_origin(hint) is Literal:
+        return click.Choice(get_args(hint))
+    return LISTS[get_args(hint)[0]] if get_origin(hint) is tuple else hint
 
 
 def _recipe_options(command: Callable[..., None]) -> Callable[..., None]:
     """An option for each field; None, the default, leaves the recipe as it is."""
+    hints = get_type_hints(Recipe)
     for spelled, field in reversed(OPTIONS.items()):
-        kind = _type(field)
+        kind = _type(hints[field.name])
         names = f"{spelled}/--no-{spelled[2:]}" if kind is bool else spelled
         shown = None if kind is bool or isinstance(kind, click.Choice) else spelled[2:].rpartition("-")[2].upper()
         option = click.option(names, field.name, type=kind, default=None, metavar=shown, help=field.metadata["help"])
@@ -70,7 +45,7 @@ def _recipe_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.command("train", short_help="Train a network on a folder of images.")
 @click.argument("network")
-@click.option("--data", type=PATH, required=True, help="The data set's folder.")
+@data_options
 @click.option("--out", type=PATH, help="Where checkpoints and logs go; a run that lies there goes on.  [runs/NETWORK]")
 @click.option(
     "--recipe",
@@ -79,15 +54,27 @@ def _recipe_options(command: Callable[..., None]) -> Callable[..., None]:
 )
 @click.option("--weights", type=PATH, help="Weights to start from.")
 @click.option("--teacher", type=PATH, help="Checkpoint of a network to learn from (distillation).")
-@click.option("--option", "network_options", multiple=True, metavar="NAME=VALUE", help="Option of the network.")
+@network_options
 @click.option("--classes", type=int, help="Number of classes, where the data set does not name them.")
-@click.option("--label-map", help="ade20k, cityscapes, coco-stuff, or a JSON file {mask value: class}.")
-@click.option("--held-out", default=0.1, show_default=True, help="Share to validate on where there is no split.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-@click.option("--workers", default=0, show_default=True, help="Processes that load images; 0: the main one.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @_recipe_options
-def train(network: str, data: Path, out: Path | None, recipe: str | None, as_json: bool, **asked: Any) -> None:
+def train(
+    network: str,
+    data: Path,
+    label_map: LabelMap | None,
+    held_out: float,
+    workers: int,
+    out: Path | None,
+    recipe: str | None,
+    weights: Path | None,
+    teacher: Path | None,
+    options: tuple[str, ...],
+    classes: int | None,
+    device: str,
+    as_json: bool,
+    **choices: Any,
+) -> None:
     """Train NETWORK (see `trtconv models list`) on the data set in a folder.
 
     Known layouts: train/CLASS/ and val/CLASS/, CLASS/ alone, train.txt and val.txt with lines `path label`
@@ -98,54 +85,28 @@ def train(network: str, data: Path, out: Path | None, recipe: str | None, as_jso
     # PyTorch's threads spin while they wait. On cores that others use too, a step then takes eight times as
     # long (measured); asleep they cost next to nothing. Read when PyTorch is imported, which is later.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    changes = {name: asked.pop(name) for name in [field.name for field in OPTIONS.values()]}
-    chosen = presets.recipe(recipe or presets.default_for(network)).but(
-        {name: value for name, value in changes.items() if value is not None}
-    )
-    options = option_values(registry.find(network), asked.pop("network_options"))
-    trained = _train(network, data, out or Path("runs") / network, chosen, options, asked)
-    if trained:
-        from trtconv.report.json import plain
-
-        click.echo(plain("models train", trained.to_json()) if as_json else str(trained))
-
-
-def _train(
-    network: str, data: Path, out: Path, recipe: Recipe, options: Options, asked: dict[str, Any]
-) -> Trained | None:
-    """Train; the processes beside the first have nothing to say."""
     from trtconv.models import layouts, progress, training
     from trtconv.models.processes import started
 
-    masks = registry.find(network).task == "segmentation"
-    splits = [
-        data_split(data, split, masks, asked["label_map"], asked["classes"], asked["held_out"])
-        for split in ("train", "val")
-    ]
-    val = layouts.in_classes_of(splits[1], splits[0].classes)
-    run: Run = training.Run(
-        network, splits[0], val, recipe, out, options, asked["weights"], asked["teacher"], asked["workers"]
+    found = registry.find(network)
+    chosen = presets.recipe(recipe or presets.default_for(network))
+    own = option_values(found, options)
+    folder = layouts.Folder(data, masks=found.task == "segmentation", label_map=label_map, held_out=held_out)
+    learned = folder.split("train", classes)
+    run = training.Run(
+        network=network,
+        train=learned,
+        val=layouts.in_classes_of(folder.split("val", classes), learned.classes),
+        recipe=chosen.but({name: value for name, value in choices.items() if value is not None}),
+        out=out or Path("runs") / network,
+        options=own,
+        weights=weights,
+        teacher=teacher,
+        workers=workers,
     )
-    with started(asked["device"]) as processes, progress.bar(processes.first) as reporter:
+    with started(device) as processes, progress.bar(processes.first) as reporter:
         trained = training.train(run, processes, reporter)
-    return trained if processes.first else None
+    if processes.first:
+        from trtconv.report.json import plain
 
-
-def data_split(
-    data: Path,
-    split: str,
-    masks: bool,
-    label_map: str | None,
-    classes: int | None,
-    held_out: float = 0.1,
-    names: tuple[str, ...] = (),
-) -> Listing:
-    """One split of a data set, its masks mapped and its classes named, by `names` if nothing else does.
-
-    Raises:
-        BadInput: The data set cannot be read, or nothing says how many classes a mask has.
-    """
-    from trtconv.models import labels, layouts
-
-    listing = layouts.find(data, split, masks=masks, held_out=held_out)
-    return layouts.named(listing, labels.label_map(label_map) if label_map else None, classes, names)
+        click.echo(plain("models train", trained.to_json()) if as_json else str(trained))

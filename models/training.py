@@ -253,7 +253,8 @@ class _Training:
         meter = Meter(self.card.classes, masks=self.run.val.masks)
         samples = Measuring(self.run.val, self.card.preprocessing)
         share = Subset(samples, range(self.processes.rank, len(samples), self.processes.world))
-        runner = TorchRunner(self.learner.current(), self.card, self.processes.device)
+        network = self.processes.agreed(self.learner.current())
+        runner = TorchRunner(network, self.card, self.processes.device)
         measure(runner, checked(measuring_batches(share, self.share, self.run.workers)), meter, TestTime())
         meter.set_counts(self.processes.sum(torch.from_numpy(meter.counts())).numpy())
         self.at.latest = meter.metrics()
@@ -294,6 +295,8 @@ class _Training:
             raise BadInput(f"{out / LAST} is not from a training run", do="give another --out")
         self._same_run(state["settings"])
         self.learner.restore(state["learner"])
+        if self.processes.first:
+            history.write(out, state["rows"])  # a run killed behind its checkpoint has an older log
         return Position(state["step"], state["rows"], state["best"], state["latest"])
 
     def _same_run(self, before: Mapping[str, object]) -> None:

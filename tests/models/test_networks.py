@@ -260,7 +260,7 @@ def test_activations_from_primitives_compute_the_same():
         ("mobilenetv3_large", {"width": 0.0}, "width must be above 0"),
         ("mobilenetv3_large", {"activations": "odd"}, "fused or primitive"),
         ("deeplabv3_mobilenet", {"output_stride": 4}, "8 or 16, not 4"),
-        ("deeplabv3_mobilenet", {"output_stride": True}, "wants a int"),
+        ("deeplabv3_mobilenet", {"output_stride": True}, "takes a whole number, not True"),
         ("deeplabv3_mobilenet", {"upsample": "cubic"}, "nearest or bilinear"),
         ("bisenetv1", {"mode": "test"}, "train, eval, pred"),
         ("bisenetv1", {"head": "big"}, "bilinear or pixelshuffle"),

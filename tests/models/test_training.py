@@ -12,14 +12,17 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 from types import ModuleType
 
 import pytest
 import torch
+from click.testing import CliRunner
 from PIL import Image
 
 from trtconv.errors import BadInput, TrtconvError, Unavailable
 from trtconv.models import checkpoint, layouts, presets
+from trtconv.models.cli import command as models_command
 from trtconv.models.processes import Processes
 from trtconv.models.train_command import train as train_command
 from trtconv.models.training import Reporter, Run, Trained, train
@@ -152,14 +155,46 @@ def test_sigkill_and_the_same_command_again(class_data: Path, whole: Path, tmp_p
     assert not list(tmp_path.glob(".*"))
 
 
+def evaluated(model: Path, data: Path) -> list[dict[str, object]]:
+    said = CliRunner().invoke(models_command, ["evaluate", str(model), "--data", str(data), "--json"])
+    return list(json.loads(said.stdout)["evaluations"])
+
+
+def test_a_run_killed_behind_its_checkpoint_gets_its_log_back(class_data: Path, whole: Path, tmp_path: Path) -> None:
+    copytree(whole, tmp_path / "run")
+    for name in ("log.csv", "log.json", "plot.png"):
+        (tmp_path / "run" / name).unlink()
+    train(run_of(class_data, tmp_path / "run"), ALONE)
+    assert_same(tmp_path / "run", whole)
+    assert (tmp_path / "run" / "plot.png").is_file()
+
+
+AGREED = """
+from torch.nn import BatchNorm2d
+from trtconv.models.processes import started
+with started("cpu") as processes:
+    norm = BatchNorm2d(1)
+    norm.running_mean.fill_(processes.rank + 5)
+    processes.agreed(norm)
+    print(norm.running_mean.item())
+"""
+TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python")
+
+
+def test_processes_measure_with_the_statistics_of_the_first() -> None:
+    said = subprocess.run([*TORCHRUN, sys.executable, "-c", AGREED], capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["5.0", "5.0"]
+
+
 def test_two_processes_share_the_batch(class_data: Path, tmp_path: Path) -> None:
-    torchrun = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python")
-    with start(class_data, tmp_path, "--epochs", "1", "--json", program=(*torchrun, sys.executable)) as process:
+    with start(class_data, tmp_path, "--epochs", "1", "--json", program=(*TORCHRUN, sys.executable)) as process:
         said, _ = process.communicate()
     assert process.returncode == 0
     result = json.loads(said)  # the first process alone speaks
     assert result["steps"] == 5
-    assert set(result["last_metrics"]) == {"top-1", "F1"}
+    # What the processes measured together is what the file they wrote gives: its statistics are those of the first.
+    (alone,) = evaluated(tmp_path / "last.pth", class_data)
+    assert result["last_metrics"] == alone["metrics"]
     table = rows(tmp_path)
     # Both processes see other images, and their mean loss is that of the batch: near the one of a single process.
     train(run_of(class_data, tmp_path / "alone", epochs=1), ALONE)
