@@ -220,7 +220,10 @@ def _keep_only(proto: GraphProto, graph: Graph) -> None:
             known.add(tensor.name)
         else:
             del proto.initializer[index]
-    proto.initializer.extend(t for name, t in graph.initializers.items() if name not in known)
+    for name, tensor in graph.initializers.items():
+        if name not in known:
+            proto.initializer.append(tensor)
+            graph.initializers[name] = proto.initializer[-1]  # one of the two copies is enough
     for index in reversed(range(len(proto.input))):
         if proto.input[index].name not in graph.inputs:
             del proto.input[index]

@@ -380,3 +380,17 @@ def test_a_malformed_node_is_left_to_whoever_runs_it(text: str) -> None:
     result = trtconv.fix(model, target="tensorrt-10.3", only=CLEANING)
     assert not result.crashes
     assert operators(result.model) == operators(model)
+
+
+def test_constants_that_are_large_together_fold_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trtconv.passes.core.folding.batch.SESSION_LIMIT", 1 << 20)
+    b = Builder()
+    size, total = 400, "x"
+    for i in range(4):
+        weight = b.constant(np.arange(size * size, dtype=np.float32).reshape(size, size) / (i + 1), np.float32)
+        scaled = b.op("Mul", b.op("Transpose", weight, perm=[1, 0]), b.constant(i + 0.5, np.float32))
+        total = b.op("Add", b.op("MatMul", total, b.op("Add", scaled, b.op("Transpose", scaled, perm=[1, 0]))), scaled)
+    model = b.model({"x": [size, size]}, {total: (TensorProto.FLOAT, 2)})
+    result = clean(model).model
+    assert operators(result) == ["MatMul", "Add"] * 4
+    assert_same(model, result, {"x": np.eye(size, dtype=np.float32)}, "rounding")  # MatMul packs constants

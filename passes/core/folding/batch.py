@@ -1,11 +1,13 @@
-"""Evaluate constant nodes in ONNX Runtime: all of a graph in one session, so that the bits are the runtime's own."""
+"""Evaluate constant nodes in ONNX Runtime: all of a graph in few sessions, so that the bits are the runtime's own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from onnx import ModelProto, ValueInfoProto, helper, numpy_helper
+
+from trtconv.passes.core.model import data_size
 
 if TYPE_CHECKING:
     from trtconv.passes.core.graph import Array, Graph
@@ -32,6 +34,9 @@ IMPURE = frozenset(
 COPY_LIMIT = 1 << 16
 """Bytes of a constant that travel inside the model; larger ones are fed."""
 
+SESSION_LIMIT = 1 << 26
+"""Bytes of constants in one session, as far as its nodes can do without each other: they are in memory at once."""
+
 
 def is_pure(node: Node) -> bool:
     """Whether the outputs of `node` are a function of its inputs, and may be kept as constants."""
@@ -42,6 +47,51 @@ def is_pure(node: Node) -> bool:
 
 def run(graph: Graph, nodes: Sequence[Node], wanted: Sequence[str], known: Known) -> dict[str, Array]:
     """Values of the tensors `wanted`, all computed by `nodes` from constants; those that fail are left out."""
+    done: dict[str, Array] = {}
+    for group in _groups(graph, nodes):
+        written = {o for node in group for o in node.outputs}
+        done |= _run_group(graph, group, [t for t in wanted if t in written], known)
+    return done
+
+
+def _groups(graph: Graph, nodes: Sequence[Node]) -> Iterator[Sequence[Node]]:
+    """Nodes that need each other stay together; all do where their constants are small."""
+    if _bytes(graph, nodes) <= SESSION_LIMIT:
+        yield nodes
+        return
+    group: list[Node] = []
+    size = 0
+    for part in _parts(nodes):
+        size += _bytes(graph, part)
+        if group and size > SESSION_LIMIT:
+            yield group
+            group, size = [], _bytes(graph, part)
+        group += part
+    yield group
+
+
+def _parts(nodes: Sequence[Node]) -> Iterable[list[Node]]:
+    """Nodes connected by the tensors between them, in topological order."""
+    home: dict[str, list[Node]] = {}
+    for node in nodes:
+        found = {id(part): part for t in node.inputs if (part := home.get(t)) is not None}
+        largest = max(found.values(), key=len, default=[])
+        for part in found.values():
+            if part is not largest:
+                largest += part
+                home.update((o, largest) for other in part for o in other.outputs)
+        largest.append(node)
+        home.update((o, largest) for o in node.outputs)
+    return {id(part): part for part in home.values()}.values()
+
+
+def _bytes(graph: Graph, nodes: Sequence[Node]) -> int:
+    """Bytes of the constants that `nodes` read."""
+    protos = {t: p for node in nodes for t in node.inputs if (p := graph.constant_proto(t)) is not None}
+    return sum(map(data_size, protos.values()))
+
+
+def _run_group(graph: Graph, nodes: Sequence[Node], wanted: Sequence[str], known: Known) -> dict[str, Array]:
     if not wanted:
         return {}
     try:
@@ -74,6 +124,7 @@ def _in_one_session(graph: Graph, nodes: Sequence[Node], wanted: Sequence[str], 
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 4
+    options.enable_cpu_mem_arena = False  # it would take twice what large results need
     session = onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
     return dict(zip(wanted, session.run(list(wanted), feed), strict=True))
 

@@ -35,7 +35,7 @@ def fold(model: Model, name: str) -> list[Edit]:
         folders = [Folder(facts, name) for facts in all_facts(model, name)]
         edits += [edit for folder in folders for edit in folder.fold()]
         model.main.sweep()
-        if not any(folder.computed for folder in folders):
+        if not any(folder.has_computed for folder in folders):
             break
     for folder in folders:
         folder.write_types()
@@ -54,12 +54,14 @@ class Folder:
     def __init__(self, facts: Facts, name: str) -> None:
         self.facts, self.graph, self.name = facts, facts.graph, name
         self.computed: dict[str, Array] = {}
+        self.has_computed = False
         self._shared: dict[tuple[int, ...], str] = {}
 
     def fold(self) -> list[Edit]:
         """Fold, and tell what was done."""
         lifted = list(self._lift())
         self.computed = self._compute()
+        self.has_computed = bool(self.computed)
         given = [edit for node in list(self.graph.nodes) if (edit := self._give_arguments(node)) is not None]
         # Consumers come before producers, so that only what the rest of the graph reads is written down.
         replaced = [e for n in reversed(self.graph.nodes) if (e := self._replace(n)) is not None]
@@ -127,8 +129,9 @@ class Folder:
         return Edit(self.name, node.label, node.op_type, f"{_described(values)} whatever the input", (node,), after)
 
     def _value(self, tensor: str) -> Array | None:
+        """The value, which is forgotten here if it was computed: large ones are in memory once."""
         value = self.facts.values.get(tensor)
-        return value.data if value is not None and value.is_known else self.computed.get(tensor)
+        return value.data if value is not None and value.is_known else self.computed.pop(tensor, None)
 
     def _write_down(self, node: Node, values: dict[str, Array]) -> tuple[Node, ...]:
         """Initializers of the same names; a graph output needs a Constant node to write it."""
