@@ -113,7 +113,7 @@ def _make(
         lengths = rng.integers((shape[-1] + 1) // 2, shape[-1] + 1, (*shape[:-1], 1))
         return (np.arange(shape[-1]) < lengths).astype(numpy_type)
     if role.kind in ("mask", "flag"):
-        return (rng.random(shape) < 0.5).astype(numpy_type)
+        return np.asarray(rng.random(shape) < 0.5).astype(numpy_type)
     if role.kind == "length":
         return np.full(shape, limit, numpy_type)
     if role.kind == "size":

@@ -93,6 +93,14 @@ class NoOpNodes(ModelPass):
 
 def _is_removable(node: Node, graph: Graph) -> bool:
     """Whether readers of the output can read the input: not where a graph output would lose its writer."""
-    if not node.outputs or not graph.is_output(node.outputs[0]):
+    if not node.outputs or _keeps_input_name(node, graph):
+        return False
+    if not graph.is_output(node.outputs[0]):
         return True
     return graph.producer(node.input(0)) is not None and not graph.is_output(node.input(0))
+
+
+def _keeps_input_name(node: Node, graph: Graph) -> bool:
+    """Whether a Loop would take a network input for its condition instead, which importers rename (loop-condition)."""
+    x, y = node.input(0), node.outputs[0]
+    return x in graph.model.main.inputs and any(n.op_type == "Loop" and n.input(1) == y for n in graph.consumers(y))

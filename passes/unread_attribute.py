@@ -9,16 +9,14 @@ quantization.
 Importers ignore attributes that they do not know, and the network computes something else without an error. TopK
 gives the largest values up to 8.4; Shape the whole shape up to 9.3; Split rounds every part down up to 9.3; ArgMax
 the first of equal values up to 7.2; and quantization for each channel without `axis` takes axis 0, not 1, up to
-10.16. BatchNormalization with `training_mode` uses the stored statistics up to 8.5.1, and a GridSample of opset 20
-in mode `linear` or `cubic` takes the nearest value from 8.5 to 11.0 (TensorRT-RTX 1.7 reads them): it becomes
-arithmetic on coordinates and a Gather for each neighbour.
+10.16. A GridSample of opset 20 in mode `linear` or `cubic` takes the nearest value from 8.5 to 11.0 (TensorRT-RTX 1.7
+reads them): it becomes arithmetic on coordinates and a Gather for each neighbour.
 
 ## Safety
 Exact, but for GridSample, which becomes the same sums in another order.
 
 ## When it refuses
-When the size of the axis is not fixed (Split, ArgMax) or the shapes are not (GridSample), for TopK of integers, and
-for BatchNormalization, which has no form that older parsers read.
+When the size of the axis is not fixed (Split, ArgMax) or the shapes are not (GridSample), and for TopK of integers.
 
 ## How to avoid it when exporting
 Export with opset 13: these attributes came later, but for `largest` and `select_last_index`.
@@ -64,7 +62,7 @@ class UnreadAttribute(Pass):
     """Attributes that a parser ignores."""
 
     ops = (
-        *("ArgMax", "ArgMin", "BatchNormalization", "DequantizeLinear", "GridSample"),
+        *("ArgMax", "ArgMin", "DequantizeLinear", "GridSample"),
         *("QuantizeLinear", "Shape", "Split", "TopK"),
     )
     safety = Safety.ROUNDING
@@ -186,10 +184,6 @@ def _with_axis(node: Node, graph: Graph) -> Replacement:
     return r
 
 
-def _no_other_form(node: Node, graph: Graph) -> Replacement:
-    raise Refused("there is no form that this parser reads")
-
-
 ROWS = (  # facts: tensorrt_limits.md 3
     Row(
         ("TopK",),
@@ -219,13 +213,6 @@ ROWS = (  # facts: tensorrt_limits.md 3
         (11, 0),
         "without an axis the scales belong to axis 0, not to axis 1",
         _with_axis,
-    ),
-    Row(
-        ("BatchNormalization",),
-        lambda n, g: n.attr_int("training_mode", 0) != 0,
-        (8, 5, 2),
-        "training_mode is not read: the stored statistics are used",
-        _no_other_form,
     ),
     Row(
         ("GridSample",),

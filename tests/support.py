@@ -56,7 +56,7 @@ def random_feed(model: ModelProto, dims: dict[str, int] | None = None, seed: int
         if dtype.kind in "iu":
             data = rng.integers(0, 5, shape).astype(dtype)
         elif dtype.kind == "b":
-            data = rng.random(shape) < 0.5
+            data = np.asarray(rng.random(shape) < 0.5)
         else:
             data = (rng.standard_normal(shape) * 4).astype(dtype)
             if ugly:

@@ -105,14 +105,20 @@ def one_hot(node: Node, graph: Graph) -> Replacement:
 
 
 def eye_like(node: Node, graph: Graph) -> Replacement:
-    """EyeLike of fixed size: a constant."""
+    """EyeLike: a constant where the size is fixed, else where the number of the row, k added, is that of the column."""
     shape, dtype = graph.shape(node.input(0)), node.attr_int("dtype", graph.dtype(node.input(0)) or FLOAT)
-    if shape is None or not all(isinstance(d, int) for d in shape):
-        raise Refused("its size is not fixed")
-    rows, columns = (d for d in shape if isinstance(d, int))
-    r = Replacement(graph, node)
-    eye = np.eye(rows, columns, node.attr_int("k", 0), dtype=helper.tensor_dtype_to_np_dtype(dtype))
-    r.op("Identity", r.constant(eye), into=node.outputs[0])
+    k, r = node.attr_int("k", 0), Replacement(graph, node)
+    if shape is not None and all(isinstance(d, int) for d in shape):
+        rows, columns = (d for d in shape if isinstance(d, int))
+        eye = np.eye(rows, columns, k, dtype=helper.tensor_dtype_to_np_dtype(dtype))
+        r.op("Identity", r.constant(eye), into=node.outputs[0])
+        return r
+    if graph.opset < 11:
+        raise Refused("its size is not fixed, and Range came with opset 11")
+    sizes, zero, one = r.shape(node.input(0)), r.constant(0, np.int64), r.constant(1, np.int64)
+    places = [r.op("Range", zero, r.op("Gather", sizes, r.constant(i, np.int64), axis=0), one) for i in (0, 1)]
+    diagonal = r.op("Add", r.unsqueeze(places[0], [1]), r.constant(k, np.int64))
+    r.cast(r.op("Equal", diagonal, places[1]), dtype, into=node.outputs[0])
     return r
 
 

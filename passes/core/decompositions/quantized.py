@@ -64,7 +64,8 @@ def _depth(graph: Graph, a: str) -> object:
 def matmul_integer(node: Node, graph: Graph) -> Replacement:
     """MatMulInteger: both factors less their zero points, multiplied in FLOAT."""
     r = Replacement(graph, node)
-    a, b = _centred(r, node.input(0), node.input(2), 1), _centred(r, node.input(1), node.input(3))
+    rows = None if graph.rank(node.input(0)) == 1 else 1
+    a, b = _centred(r, node.input(0), node.input(2), rows), _centred(r, node.input(1), node.input(3))
     r.op("Identity", _product(r, a, b, _depth(graph, node.input(0))), into=node.outputs[0])
     return r
 

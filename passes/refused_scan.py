@@ -1,0 +1,113 @@
+"""# refused-scan
+
+## What it does
+Gives a `Scan` without state variables one that is never changed, and counts its axes from the front.
+
+## Why
+The importer takes its name from the first state variable and stops where there is none ("Invalid Node", without a
+further word), and it counts negative axes from the end of eight axes, the most that TensorRT has. Read in the sources
+of 7.0 to 10.1, and measured with TensorRT-RTX 1.7.
+
+## Safety
+Exact: the new variable is a constant that nothing reads.
+
+## When it refuses
+When an axis is negative and the rank of its tensor is unknown.
+
+## How to avoid it when exporting
+Write what happens to each element with the operators for whole tensors: without state, nothing has to be scanned.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from onnx import NodeProto, TensorProto, helper
+
+from trtconv.passes.core import Example, Graph, Node, Pass, Refused, Replacement, Target, Trouble, refused
+
+AXES = ("scan_input_axes", "scan_output_axes")
+
+
+class RefusedScan(Pass):
+    """Scan without state, or with negative axes."""
+
+    ops = ("Scan",)
+    examples = (
+        Example(
+            target="tensorrt-10.3",
+            before="""<ir_version: 8, opset_import: ["": 13]>
+                g (float[3] x, float[N,3] s) => (float[N,3] y) {
+                    y = Scan(s) <num_scan_inputs = 1, body = b (float[3] e) => (float[3] q) { q = Add(e, x) }>
+                }""",
+            after="""<ir_version: 8, opset_import: ["": 13]>
+                g (float[3] x, float[N,3] s) => (float[N,3] y) <float z = {0}> {
+                    state, y = Scan(z, s) <num_scan_inputs = 1,
+                        body = b (float i, float[3] e) => (float o, float[3] q) { o = Identity(i) q = Add(e, x) }>
+                }""",
+        ),
+        Example(
+            target="tensorrt-10.3",
+            title="a running sum",
+            before="""<ir_version: 8, opset_import: ["": 13]>
+                g (float[3] x, float[N,3] s) => (float[3] last, float[N,3] y) {
+                    last, y = Scan(x, s) <num_scan_inputs = 1,
+                        body = b (float[3] i, float[3] e) => (float[3] o, float[3] q) {
+                            o = Add(i, e)
+                            q = Identity(o)
+                        }>
+                }""",
+        ),
+    )
+
+    def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
+        """No state variables, or an axis below 0."""
+        if not target.has("Scan"):
+            return None
+        if _states(node, graph) == 0:
+            return refused(f"{target.title} takes no Scan without state variables")
+        if any(axis < 0 for name in AXES for axis in node.attr_ints(name) or []):
+            return refused(f"{target.title} counts the negative axes of Scan from the end of 8")
+        return None
+
+    def rewrite(self, node: Node, graph: Graph, target: Target) -> Replacement:
+        """The same Scan with a state variable and with axes from 0 on."""
+        r, states = Replacement(graph, node), _states(node, graph)
+        proto = node.to_proto()
+        scanned = [*node.inputs[len(node.inputs) - node.attr_int("num_scan_inputs", 1) :]]
+        for name, tensors in zip(AXES, (scanned, node.outputs[states:]), strict=True):
+            for attribute in proto.attribute:
+                if attribute.name == name:
+                    attribute.ints[:] = [_positive(a, t, graph) for a, t in zip(attribute.ints, tensors, strict=True)]
+        if states == 0:
+            _add_state(proto, r)
+        r.nodes.append(graph.model.read_node(proto, graph))
+        return r
+
+
+def _states(node: Node, graph: Graph) -> int:
+    sequence_lengths = 1 if graph.opset < 9 else 0
+    return len(node.inputs) - sequence_lengths - node.attr_int("num_scan_inputs", 1)
+
+
+def _positive(axis: int, tensor: str, graph: Graph) -> int:
+    rank = graph.rank(tensor)
+    if axis < 0 and rank is None:
+        raise Refused(f"the rank of {tensor!r} is unknown, so that its axis {axis} cannot be counted from the front")
+    return axis if axis >= 0 or rank is None else axis + rank
+
+
+def _add_state(proto: NodeProto, r: Replacement) -> None:
+    """A scalar that goes round unchanged; opset 8 has a batch of it."""
+    graph, body = r.graph, next(a.g for a in proto.attribute if a.name == "body")
+    place, shape = 0, []
+    if graph.opset < 9:
+        batch = graph.shape(proto.input[1])
+        if not batch or not isinstance(batch[0], int):
+            raise Refused("its batch is not fixed, and opset 8 wants a state for each sample")
+        place, shape = 1, [batch[0]]
+    before, after, last = (graph.unique(f"{r.node.label}/{name}") for name in ("state", "next_state", "last_state"))
+    proto.input.insert(place, r.constant(np.zeros(shape, np.float32), hint="state_init"))
+    proto.output.insert(0, last)
+    body.input.insert(0, helper.make_tensor_value_info(before, TensorProto.FLOAT, []))
+    body.output.insert(0, helper.make_tensor_value_info(after, TensorProto.FLOAT, []))
+    body.node.insert(0, helper.make_node("Identity", [before], [after], graph.unique(f"{r.node.label}/keep_state")))
