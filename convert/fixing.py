@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeGuard
 from trtconv.errors import BadInput
 from trtconv.findings import Finding
 from trtconv.linting import count_nodes, doubts, find_all, verdict
+from trtconv.timing import Clock
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -46,6 +47,8 @@ class Fix:
     source_state: FileState | None = None
     """What `source` was like when it was read; None where no weights were left in it."""
     output: Path | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """Wall time by step: import, read, each pass, shape inference, evidence, what is left, write."""
 
     @cached_property
     def model(self) -> ModelProto:
@@ -83,9 +86,11 @@ class Fix:
         """Write the model, whole or not at all, and return the Fix that knows where. Raises BadInput."""
         from trtconv.saving import save_model
 
-        self._is_left_in(self.source)
-        save_model(self.thin, path, self.source)
-        return replace(self, output=Path(path))
+        clock = Clock(self.seconds)
+        with clock.step("write"):
+            self._is_left_in(self.source)
+            save_model(self.thin, path, self.source)
+        return replace(self, output=Path(path), seconds=clock.seconds)
 
     def _is_left_in(self, source: Path | None) -> TypeGuard[Path]:
         """Whether there are weights in `source` only. Raises BadInput where it was written to since it was read."""
@@ -112,6 +117,7 @@ class Fix:
             "crashes": list(self.crashes),
             "undone": [e.to_json() for e in self.undone],
             "output": str(self.output) if self.output else None,
+            "seconds": {step: round(took, 4) for step, took in self.seconds.items()},
         }
 
 
@@ -129,21 +135,28 @@ def fix(
     run before and after it on made-up values, and an edit that changes what is computed is undone and reported.
     Raises BadInput for an unreadable file, an unknown target or pass.
     """
-    from trtconv.files import state_of_large
-    from trtconv.loading import load, resolve_target
-    from trtconv.pipeline import run
+    clock = Clock()
+    with clock.step("import"):
+        from trtconv.files import state_of_large
+        from trtconv.loading import load, resolve_target
+        from trtconv.pipeline import Outcome, run
 
-    chosen = resolve_target(target)
-    passes = choose(only, skip)
-    state = state_of_large(source) if isinstance(source, (str, os.PathLike)) else None
-    model = load(source)
+        chosen = resolve_target(target)
+        passes = choose(only, skip)
+    with clock.step("read"):
+        state = state_of_large(source) if isinstance(source, (str, os.PathLike)) else None
+        model = load(source)
     before = count_nodes(model)
-    outcome = run(model, chosen, passes, evidence=before <= EVIDENCE_NODES if evidence is None else evidence)
-    everything = choose((), ())  # what a pass that was left out would have said stands, too
-    left = _undone(find_all(model, chosen, everything, outcome.crashes, refusals=True), outcome.undone)
-    after = count_nodes(model)
+    outcome = Outcome(clock=clock)
+    run(model, chosen, passes, outcome, evidence=before <= EVIDENCE_NODES if evidence is None else evidence)
+    with clock.step("what is left"):
+        everything = choose((), ())  # what a pass that was left out would have said stands, too
+        left = _undone(find_all(model, chosen, everything, outcome.crashes, refusals=True), outcome.undone)
+        after = count_nodes(model)
+    with clock.step("write"):
+        proto = model.commit()
     return Fix(
-        thin=model.commit(),
+        thin=proto,
         target=str(chosen),
         title=chosen.title,
         edits=tuple(outcome.edits),
@@ -155,6 +168,7 @@ def fix(
         notes=tuple(doubts(model, chosen)),
         source=Path(model.file) if model.file else None,
         source_state=state,
+        seconds=clock.seconds,
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from trtconv.passes.core import Edit, Graph, Model, ModelPass, Node, Pass, Refused, Target, Trouble
 from trtconv.passes.core.snapshot import Snapshot
+from trtconv.timing import Clock
 
 if TYPE_CHECKING:
     from trtconv.cutting import Cut
@@ -23,22 +24,27 @@ class Outcome:
     undone: list[Edit] = field(default_factory=list)
     """Edits whose evidence showed a difference; the model does not have them."""
     crashes: list[str] = field(default_factory=list)
+    clock: Clock = field(default_factory=Clock)
 
 
-def run(model: Model, target: Target, passes: Iterable[Pass], *, evidence: bool = False) -> Outcome:
+def run(
+    model: Model, target: Target, passes: Iterable[Pass], outcome: Outcome | None = None, *, evidence: bool = False
+) -> Outcome:
     """Apply `passes` to `model` in place, round after round, until a round changes nothing.
 
-    With `evidence`, the graphs of each edit are run before and after it, and an edit that
-    changes the outputs is undone.
+    What was done is added to `outcome`. With `evidence`, the graphs of each edit are run before and after it, and an
+    edit that changes the outputs is undone.
     """
-    outcome, chosen = Outcome(), list(passes)
+    outcome, chosen = outcome or Outcome(), list(passes)
     for _ in range(MAX_ROUNDS):
         before = len(outcome.edits)
         for one in chosen:
-            _apply(one, model, target, outcome, evidence)
+            with outcome.clock.step(one.name()):
+                _apply(one, model, target, outcome, evidence)
         if len(outcome.edits) == before:
             break
-        model.infer()  # what was folded or rewritten may say more about shapes, now and not only in a second run
+        with outcome.clock.step("shape inference"):
+            model.infer()  # what was folded or rewritten may say more about shapes, now and not only in a second run
     return outcome
 
 
@@ -47,7 +53,8 @@ def _apply(one: Pass, model: Model, target: Target, outcome: Outcome, evidence: 
     while True:
         work = _Work(one, model, target, {e.node for e in outcome.undone if e.pass_name == one.name()}, evidence)
         work.run()
-        bad = work.examined() if evidence else []
+        with outcome.clock.step("evidence"):
+            bad = work.examined() if evidence else []
         if not bad:
             break
         work.undo()

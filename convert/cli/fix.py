@@ -18,6 +18,7 @@ from trtconv.cli.options import announce, finish, json_option, model_argument, t
 @click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
 @click.option("--diff", is_flag=True, help="Show the nodes before and after each edit.")
 @click.option("--no-evidence", is_flag=True, help="Do not run the graphs of each edit before and after it.")
+@click.option("--timing", is_flag=True, help="Say where the time went.")
 @json_option
 def command(
     model: str | None,
@@ -28,6 +29,7 @@ def command(
     dry_run: bool,
     diff: bool,
     no_evidence: bool,
+    timing: bool,
     as_json: bool,
 ) -> int:
     """Rewrite MODEL so that the target takes it and computes the same; MODEL itself is never changed.
@@ -62,7 +64,7 @@ def command(
                 out = Path(output) if output else one.fixed
                 result = result.save(out)
                 record_fix(one.path, out, result.target, result.edits)
-        results.append((str(one.path), result))
+        results.append((str(one.path), result if timing else replace(result, seconds={})))
         if diff and not as_json:
             show_diff(result)
     return finish("fix", results, as_json)

@@ -35,6 +35,8 @@ K = TypeVar("K", bound=Hashable)
 STYLE = {"refused": "bold red", "silent": "bold magenta", "slow": "yellow", "note": "cyan"}
 NAMES_SHOWN = 2
 NAME_WIDTH = 48
+TIME_SHOWN = 0.01
+"""Share of the time from which on a step is named."""
 
 
 class _Plain(Console):
@@ -109,8 +111,10 @@ def _fix(result: Fix, model: str) -> None:
         more = len({e.why for e in edits}) - 1
         why = edits[0].why + (f" (and {more} more reason{'s' * (more > 1)}; --diff shows each edit)" if more else "")
         grid.add_row(Text("fixed", "green"), f"{len(edits)} x", name, why)
-    for edit in result.undone:
-        grid.add_row(Text("undone", "bold red"), "1 x", edit.pass_name, f"at {edit.node}: {edit.evidence}")
+    for name, undone in _grouped(result.undone, lambda e: e.pass_name).items():
+        others = f" (and {len(undone) - 1} more; --json has each)" if len(undone) > 1 else ""
+        why = f"at {undone[0].node}: {undone[0].evidence}{others}"
+        grid.add_row(Text("undone", "bold red"), f"{len(undone)} x", name, why)
     if grid.row_count:
         out.print(grid)
     if result.evidence:
@@ -119,6 +123,7 @@ def _fix(result: Fix, model: str) -> None:
     _suppressed(out, result.ignored, result.unused_ignores)
     _crashes(out, result.crashes)
     _notes(out, result.notes)
+    _timing(out, result.seconds)
     _say(out, str(result.verdict), style="green" if result.ok else "")
 
 
@@ -242,6 +247,22 @@ def _crashes(out: Console, crashes: Iterable[str]) -> None:
 def _notes(out: Console, notes: Iterable[str]) -> None:
     for note in notes:
         _say(out, f"note: {note}", style="dim")
+
+
+def _timing(out: Console, seconds: Mapping[str, float]) -> None:
+    """The steps that took time, longest first, and what all the others took together."""
+    total = sum(seconds.values())
+    if not seconds:
+        return
+    grid = Table.grid(padding=(0, 2, 0, 2))
+    for _ in range(2):
+        grid.add_column(justify="right")
+    ranked = sorted(seconds.items(), key=lambda step: -step[1])
+    shown = [(name, took) for name, took in ranked if took >= total * TIME_SHOWN]
+    others = ranked[len(shown) :]
+    for name, took in [*shown, (f"{len(others)} others", sum(took for _, took in others)), ("together", total)]:
+        grid.add_row(f"{took:.3f} s", f"{took / total:.0%}", name)
+    out.print(grid)
 
 
 def _grid() -> Table:

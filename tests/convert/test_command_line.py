@@ -193,3 +193,19 @@ def test_bisect_names_node_and_pass_of_the_last_fix(workspace: Path, capsys: pyt
     assert "FAILED" in shown
     assert "missing-operator" in shown
     assert "act" in shown
+
+
+def test_timing_is_shown_where_it_is_asked_for(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["fix", "swish.onnx", "--target", "tensorrt-8.2"]
+    assert main([*arguments, "--timing"]) == 0
+    shown = capsys.readouterr().out
+    assert "together" in shown
+    assert "import" in shown
+    assert main(arguments) == 0
+    assert "together" not in capsys.readouterr().out
+    assert main([*arguments, "--timing", "--json"]) == 0
+    (result,) = json.loads(capsys.readouterr().out)["results"]
+    assert {"import", "read", "missing-operator", "evidence", "what is left", "write"} <= set(result["seconds"])
+    assert all(seconds >= 0 for seconds in result["seconds"].values())
+    assert main([*arguments, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["results"][0]["seconds"] == {}
