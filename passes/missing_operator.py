@@ -10,7 +10,10 @@ The body may hold further operators that the target lacks: those are replaced in
 - quantized products: MatMulInteger, ConvInteger, QLinearMatMul and QLinearConv as FLOAT products that are exact;
 - transforms: DFT and STFT as products with a constant matrix, Det of up to 3 rows;
 - places: Compress with a constant condition, Col2Im, MaxUnpool, OneHot, EyeLike, Trilu, Hardmax, CumSum, CumProd;
-- products and samples: Einsum as MatMul, GridSample as a Gather for each neighbour;
+- products and samples: Einsum as MatMul; GridSample, RoiAlign and DeformConv as a Gather for each neighbour;
+- gathers and scatters of fixed shape: GatherElements and GatherND as one Gather, ScatterElements and ScatterND as
+  comparisons of every index with every place;
+- classical: ArrayFeatureExtractor, Binarizer, Scaler and LinearRegressor of `ai.onnx.ml`;
 - arithmetic and logic: Mod, Round, Sign, IsNaN, IsInf, Xor;
 - optional values that are plainly there or not: OptionalHasElement, OptionalGetElement;
 - sequences that are made and taken apart in the same graph: SequenceAt, SequenceLength, ConcatFromSequence;

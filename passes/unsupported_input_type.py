@@ -4,7 +4,7 @@
 Casts what an operator does not take in its own element type to one that it takes, and the result back: BOOL data to
 INT32 for Where, Gather, Slice, Split, Expand, Tile, Concat, Equal, ReduceMax and ReduceMin, INT8 to INT32 for Clip
 and Mod, FLOAT16 and BF16 to FLOAT for Celu, BF16 to FLOAT for Mish and InstanceNormalization, integers to FLOAT for
-Erf and to BOOL for NonZero.
+Erf and MaxPool and to BOOL for NonZero.
 
 ## Why
 Importers check element types one by one. Until 8.5 BOOL data stopped Where, Gather, GatherElements, GatherND and
@@ -15,7 +15,7 @@ does not meet in strongly typed networks (measured with TensorRT-RTX 1.7). Mish 
 every version that has it, InstanceNormalization in all of 9 ("Only FLOAT32 or FLOAT16 input is supported for the
 Mish operator in this version of TensorRT"), NonZero no INT64 ("Only FLOAT, HALF, INT32, INT8 or BOOL input is
 supported for the NonZero operator"), and Erf no integers ("does not support the given operator ERF with the given
-input data type INT32").
+input data type INT32"). Pools take no INT32, to which the 8-bit integers of a MaxPool are widened.
 
 ## Safety
 Exact for integers and BOOL: the other type holds what counts of every value, and none of these operators leaves the
@@ -69,6 +69,7 @@ ROWS = (  # the parsers' sources; reductions, Clip, Mod, Celu and Erf measured w
     Row(("Clip", "Mod"), INT8, (0, 1, 2)),
     Row(("Celu",), TensorProto.FLOAT16, wide=FLOAT, since=(11, 0)),
     Row(("Celu",), BF16, wide=FLOAT, since=(11, 0)),
+    Row(("MaxPool",), INT32, wide=FLOAT),
     Row(("Mish",), BF16, wide=FLOAT),
     Row(("InstanceNormalization",), BF16, ALL, wide=FLOAT, since=(9, 0), until=(10, 0)),
     Row(("Erf",), INT32, wide=FLOAT),

@@ -6,6 +6,7 @@ import onnx
 import pytest
 from limits import CASES, IMAGE, Ranges, head
 from onnx import TensorProto, helper
+from operator_limits import CASES as CASES_BY_OPERATOR
 from support import parse
 
 from trtconv.linting import find_all
@@ -13,6 +14,7 @@ from trtconv.passes.core import Model, Target
 from trtconv.passes.core.catalogue import catalogue
 from trtconv.passes.core.target import facts, known, parse_version
 
+EVERYTHING = [*CASES, *CASES_BY_OPERATOR]
 TARGETS = [Target.parse(name) for name in known() if "rtx" not in name]
 
 
@@ -39,7 +41,7 @@ def within(ranges: Ranges) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "ranges"), [(n, t, r) for n, _, t, r in CASES], ids=[f"{n}: {w}" for n, w, _, _ in CASES]
+    ("name", "text", "ranges"), [(n, t, r) for n, _, t, r in EVERYTHING], ids=[f"{n}: {w}" for n, w, _, _ in EVERYTHING]
 )
 def test_flagged_in_its_range_and_nowhere_else(name: str, text: str, ranges: Ranges) -> None:
     assert flagged(parse(text), name) == within(ranges)

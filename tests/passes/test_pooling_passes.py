@@ -16,7 +16,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
-from support import assert_same, judge, random_feed, run
+from support import assert_same, judge, parse, random_feed, run
 
 import trtconv
 from trtconv.passes.core.pooling import PoolAxis
@@ -242,3 +242,30 @@ def test_ceil_mode_means_nothing_before_opset_10() -> None:
 def test_attributes_of_the_wrong_length_are_no_crash(attributes: dict[str, Any]) -> None:
     model = model_of("AveragePool", 19, ["N", 2, 5, 5], **({"kernel_shape": [3, 3], "ceil_mode": 1} | attributes))
     assert not trtconv.lint(model, target="tensorrt-8.2").crashes
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    rank=st.integers(1, 2),
+    kernel=st.integers(1, 3),
+    stride=st.integers(1, 3),
+    dilation=st.integers(1, 2),
+    pad=st.integers(0, 1),
+    ceil=st.booleans(),
+    by_column=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_indices_that_are_read(
+    rank: int, kernel: int, stride: int, dilation: int, pad: int, ceil: bool, by_column: bool, seed: int
+) -> None:
+    assume(pad < kernel and (not ceil or stride + pad <= (kernel - 1) * dilation + 1))
+    size, dims = [2, 3, *[7, 6][:rank]], ",".join("ABCD"[: rank + 2])
+    attributes = f"kernel_shape={[kernel] * rank}, strides={[stride] * rank}, dilations={[dilation] * rank}"
+    more = f"pads={[pad] * 2 * rank}, ceil_mode={int(ceil)}, storage_order={int(by_column)}"
+    before = parse(f"""<ir_version: 8, opset_import: ["": 13]>
+        g (float{size} x) => (float[{dims}] y, int64[{dims}] i) {{ y, i = MaxPool <{attributes}, {more}> (x) }}""")
+    result = trtconv.fix(before, target="tensorrt-10.3", only=["max-pool-indices"])
+    assert result.edits
+    assert not result.crashes
+    x = np.random.default_rng(seed).integers(-2, 3, size).astype(np.float32)  # ties, negatives
+    assert_same(before, result.model, {"x": x})

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import TensorProto
 
+from trtconv.passes.core.decompositions.pixels import Pixels, bounded
 from trtconv.passes.core.rewrite import Refused, Replacement
 
 if TYPE_CHECKING:
     from trtconv.passes.core.graph import Graph, Node
 
-FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
+FLOAT = TensorProto.FLOAT
 CUBIC_A = -0.75
-FAR = 1e4
-"""Beyond this, no image has a place that FLOAT tells from its neighbour."""
 MODES = {"bilinear": "linear", "bicubic": "cubic"}
 """Names of opset 16 for those of opset 20."""
 
@@ -29,34 +28,6 @@ class Tap:
 
     index: str
     weight: str = ""
-
-
-class Pixels:
-    """The input as rows of channels, [pixels, C], row 0 being zeros: what lies outside."""
-
-    def __init__(self, r: Replacement, x: str, batch: int, channels: int, sizes: Sequence[int]) -> None:
-        self.r, self.sizes, self.batch = r, tuple(sizes), batch
-        last = r.transpose(x, [0, *range(2, len(sizes) + 2), 1])
-        zeros = r.constant(np.zeros((1, channels), np.float32))
-        self.rows = r.concat([zeros, r.reshape(last, [-1, channels])], 0)
-
-    def at(self, indices: Sequence[str], places: int, *, inside_only: bool) -> str:
-        """Rows at FLOAT indices, [N, places] per axis: [N, places, C]; zeros outside if `inside_only`."""
-        r, linear, inside = self.r, "", ""
-        for index, size in zip(indices, self.sizes, strict=True):
-            low, high = r.constant(0, np.float32), r.constant(size - 1, np.float32)
-            clamped = r.op("Min", r.op("Max", index, low), high)
-            whole = r.cast(clamped, INT64)
-            linear = r.op("Add", r.op("Mul", linear, r.constant(size, np.int64)), whole) if linear else whole
-            if inside_only:
-                same = r.op("Equal", whole, r.cast(index, INT64))
-                inside = r.op("And", inside, same) if inside else same
-        pixels = int(np.prod(self.sizes))
-        first = np.arange(self.batch, dtype=np.int64).reshape(-1, 1) * pixels + 1
-        linear = r.op("Add", linear, r.constant(first))
-        if inside:
-            linear = r.op("Where", inside, linear, r.constant(0, np.int64))
-        return r.op("Gather", self.rows, linear, axis=0)
 
 
 def grid_sample(node: Node, graph: Graph) -> Replacement:
@@ -73,12 +44,13 @@ def grid_sample(node: Node, graph: Graph) -> Replacement:
     r, dtype = Replacement(graph, node), graph.dtype(x)
     wide = x if dtype == FLOAT else r.cast(x, FLOAT)
     flat = r.reshape(grid if graph.dtype(grid) == FLOAT else r.cast(grid, FLOAT), [batch, count, len(sizes)])
-    pixels = Pixels(r, wide, batch, channels, sizes)
+    pixels = Pixels(r, r.transpose(wide, [0, *range(2, len(sizes) + 2), 1]), channels, sizes)
+    image = r.constant(np.arange(batch).reshape(-1, 1), np.int64)
     taps = [
         _taps(r, _coordinate(r, flat, len(sizes) - 1 - axis, size, align), size, mode, padding, align)
         for axis, size in enumerate(sizes)
     ]
-    total = _weighted(r, pixels, taps, count, inside_only=padding == "zeros")
+    total = _weighted(r, pixels, image, taps, inside_only=padding == "zeros")
     result = r.transpose(r.reshape(total, [batch, *outer, channels]), [0, len(sizes) + 1, *range(1, len(sizes) + 1)])
     if dtype == FLOAT:
         r.op("Identity", result, into=node.outputs[0])
@@ -87,11 +59,11 @@ def grid_sample(node: Node, graph: Graph) -> Replacement:
     return r
 
 
-def _weighted(r: Replacement, pixels: Pixels, taps: Sequence[Sequence[Tap]], count: int, *, inside_only: bool) -> str:
+def _weighted(r: Replacement, pixels: Pixels, image: str, taps: Sequence[Sequence[Tap]], *, inside_only: bool) -> str:
     """Sum of the rows at every combination of taps, times the product of their weights."""
     total = ""
     for chosen in itertools.product(*taps):
-        value, weight = pixels.at([tap.index for tap in chosen], count, inside_only=inside_only), ""
+        value, weight = pixels.at(image, [tap.index for tap in chosen], inside_only=inside_only), ""
         for tap in chosen:
             weight = r.op("Mul", weight, tap.weight) if weight and tap.weight else weight or tap.weight
         term = r.op("Mul", value, r.unsqueeze(weight, [2])) if weight else value
@@ -102,18 +74,11 @@ def _weighted(r: Replacement, pixels: Pixels, taps: Sequence[Sequence[Tap]], cou
 def _coordinate(r: Replacement, grid: str, column: int, size: int, align: bool) -> str:
     """Place on an axis in pixels, [N, places], from what the grid says between -1 and 1."""
     g = r.op("Gather", grid, r.constant(column, np.int64), axis=2)
-    moved = r.op("Add", _bounded(r, g), r.constant(1, np.float32))
+    moved = r.op("Add", bounded(r, g), r.constant(1, np.float32))
     if align:
         return r.op("Mul", moved, r.constant((size - 1) / 2, np.float32))
     half = r.op("Mul", moved, r.constant(size / 2, np.float32))
     return r.op("Sub", half, r.constant(0.5, np.float32))
-
-
-def _bounded(r: Replacement, g: str) -> str:
-    """`g` with NaN and infinities far outside the image, since they make no index."""
-    low, high = r.constant(-FAR, np.float32), r.constant(FAR, np.float32)
-    number = r.op("Where", r.op("Equal", g, g), g, low)
-    return r.op("Min", r.op("Max", number, low), high)
 
 
 def _taps(r: Replacement, x: str, size: int, mode: str, padding: str, align: bool) -> list[Tap]:

@@ -1,0 +1,94 @@
+"""The known limits of the parsers operator by operator, as data like that in `limits`: types, arguments and forms."""
+
+from __future__ import annotations
+
+from limits import ALL, Ranges, head
+
+CASES: list[tuple[str, str, str, Ranges]] = [
+    # element types and forms
+    *(
+        ("einsum-form", what, f"{head(13)}({given}) => (float y) {{ y = Einsum<equation={text}>({names}) }}", ranges)
+        for what, given, text, names, ranges in (
+            ("capitals", "float[2,3] x, float[3,4] w", '"Ij,jK->IK"', "x, w", {"refused": ("8.2.0", None)}),
+            ("an ellipsis", "float[2,3] x, float[3] w", '"...j,j->..."', "x, w", {"refused": ("8.2.0", "9.0")}),
+            ("no output", "float[2,3] x, float[3,4] w", '"ij,jk"', "x, w", {"refused": ("8.2.0", "9.0")}),
+            ("three operands", "float[2] x", '"i,i,i->i"', "x, x, x", {"refused": ("8.2.0", "9.0")}),
+            ("a diagonal", "float[2,2] x", '"ii->i"', "x", {"refused": ("8.2.0", "10.12")}),
+        ("einsum-form", what, f"{head(13)}({x}) => (float y) {{ y = Einsum<equation={text}>({names}) }}", ranges)
+            ("integers", "int32[2,3] x", '"ij->ji"', "x", {"refused": ("11.0", None)}),
+        )
+    ),
+    (
+        "missing-opset-import",
+        "no import of the standard operators",
+        '<ir_version: 8, opset_import: ["ai.onnx.ml": 3]> g (float[4] x) => (float y) { y = ai.onnx.ml.Binarizer(x) }',
+        {"silent": ("7.0", None)},
+    ),
+    *(
+        (name, f"{call} of {kind}", f"{head(opset)}({kind}[2,4] x{more}) => ({out} y) {{ {call} }}", ranges)
+        for name, opset, kind, more, out, call, ranges in (
+            ("integer-activation", 14, "int32", "", "int32", "y = Relu(x)", ALL),
+            ("integer-activation", 14, "int64", "", "int64", "y = Relu(x)", {"refused": ("7.0", "9.0")}),
+            ("integer-activation", 16, "int32", ", int32[4] s", "int32", "y = PRelu(x, s)", ALL),
+            ("integer-activation", 12, "int32", ", int32 s", "int32", "y = Clip(x, s)", {"refused": ("7.0", "8.0.3")}),
+            ("integer-product", 13, "int32", ", int32[4,2] w", "int32", "y = MatMul(x, w)", {"refused": ("7.1", None)}),
+            ("integer-product", 13, "int64", ", int64[4,2] w", "int64", "y = Gemm(x, w)", {"refused": ("7.1", None)}),
+            ("integer-ranking", 13, "int32", "", "int64", "y = ArgMin(x)", {"refused": ("7.0", "8.6.0")}),
+            ("integer-ranking", 10, "int64", ", int64[1] k", "int64", "v, y=TopK(x, k)", {"refused": ("7.0", "8.6.0")}),
+            ("integer-power", 15, "float", ", int64[4] e", "float", "y = Pow(x, e)", {"refused": ("7.0", "10.8")}),
+            ("integer-power", 15, "int32", ", float[4] e", "int32", "y = Pow(x, e)", {"refused": ("7.0", "10.12")}),
+            ("unsupported-input-type", 13, "int32", "", "int32", "y = Erf(x)", ALL),
+            ("unsupported-input-type", 22, "bfloat16", "", "bfloat16", "y = Mish(x)", {"refused": ("10.0.0", None)}),
+            ("unsupported-input-type", 13, "int64", "", "int64", "y = NonZero(x)", {"refused": ("9.0", None)}),
+            (
+                *("double-precision", 13, "double", "", "double", "y = Sin(x)"),
+                {"refused": ("7.0", "7.2.3"), "note": ("7.2.3", None)},
+            ),
+            (
+                *("large-integers", 13, "int64", "", "int64"),
+                "c = Constant<value=int64 {4294967296}>()  y = Add(x, c)",
+                {"silent": ("7.0", "9.0")},
+            ),
+        )
+    ),
+    # 4: others
+    *(
+        (
+            "computed-argument",
+            f"{op_type} {name}",
+            f"{head(opset)}(float[1,2,8,8] x, {given}) => (float[A,B,C,D] y) {consts} {{ {call} }}",
+            {"refused": (since, until)},
+        )
+        for op_type, name, opset, given, consts, call, since, until in (
+            ("Slice", "axes", 13, "int64[1] a", "<int64[1] s = {0}>", "y = Slice(x, s, s, a)", "7.0", "10.3"),
+            ("CumSum", "axis", 14, "int64 a", "", "y = CumSum(x, a)", "7.2.2", "10.8"),
+            ("Split", "sizes", 13, "int64[1] a", "", "y = Split<axis=1>(x, a)", "7.2.3", "8.2.0"),
+            ("Unsqueeze", "axes", 13, "int64[1] a", "", "y = Unsqueeze(x, a)", "7.2.3", "10.7"),
+            ("ReduceSum", "axes", 13, "int64[1] a", "", "y = ReduceSum(x, a)", "8.0.1", None),
+            ("ReduceMax", "axes", 18, "int64[1] a", "", "y = ReduceMax(x, a)", "10.0.0", None),
+            ("Clip", "minimum", 13, "float a", "", "y = Clip(x, a)", "7.0", "8.0.3"),
+            ("OneHot", "depth", 13, "int64 a, float[2] v", "", "y = OneHot(x, a, v)", "8.5.1", "8.6.0"),
+            ("Conv", "weights", 13, "float[2,2,3,3] a", "", "y = Conv(x, a)", "7.0", "8.0.1"),
+            ("Conv", "bias", 13, "float[2] a", "<float[2,2,1,1] w = {1,2,3,4}>", "y = Conv(x, w, a)", "7.0", "8.4.0"),
+        )
+    ),
+    (
+        "computed-argument",
+        "K of TopK",
+        f"{head(11)}(float[2,8] x, int64[1] k) => (float[A,B] y) {{ y, i = TopK(x, k) }}",
+        {"refused": ("7.0", "8.6.0")},
+    ),
+    (
+        "computed-argument",
+        "axes that the parser folds by itself",
+        f"{head(13)}(float[2,8] x) => (float[A,B] y) <int64[1] a = {{1}}> "
+        "{ n = Neg(a)  p = Neg(n)  y = ReduceSum(x, p) }",
+        {"refused": ("8.0.1", "11.2")},
+    ),
+    (
+        "normalization-statistics",
+        "mean of LayerNormalization",
+        f"{head(17)}(float[2,4] x, float[4] s) => (float[2,4] y, float[2,1] m) {{ y, m = LayerNormalization(x, s) }}",
+        {"refused": ("9.1", None)},
+    ),
+]
