@@ -14,7 +14,7 @@ CASES: list[tuple[str, str, str, Ranges]] = [
             ("no output", "float[2,3] x, float[3,4] w", '"ij,jk"', "x, w", {"refused": ("8.2.0", "9.0")}),
             ("three operands", "float[2] x", '"i,i,i->i"', "x, x, x", {"refused": ("8.2.0", "9.0")}),
             ("a diagonal", "float[2,2] x", '"ii->i"', "x", {"refused": ("8.2.0", "10.12")}),
-        ("einsum-form", what, f"{head(13)}({x}) => (float y) {{ y = Einsum<equation={text}>({names}) }}", ranges)
+            ("broadcasting", "float[1,3] x, float[2,3] w", '"ij,ij->i"', "x, w", {"refused": ("8.2.0", "10.12")}),
             ("integers", "int32[2,3] x", '"ij->ji"', "x", {"refused": ("11.0", None)}),
         )
     ),
