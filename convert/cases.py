@@ -73,9 +73,7 @@ class Feeding:
             return
         yield from describe_roles(graph, self.ranges)
         if guessed and any(is_dynamic(found) for found in graph.inputs.values()):
-            for case in ran:
-                shapes = ", ".join(f"{name}:{'x'.join(map(str, v.shape))}" for name, v in case.feed.items())
-                yield f"no shapes were given: {case.name!r} is {shapes}"
+            yield f"no shapes were given, and small ones fed: {'; '.join(map(_shapes, ran))}"
 
     def _corners(self, graph: Graph, profiles: Sequence[ShapeProfile]) -> Iterator[Case]:
         """Min, opt and max of each profile, those that are the same only once."""
@@ -103,6 +101,11 @@ class Feeding:
         for batch in range(self.batches):
             label = f"{name} ({batch + 1})" if batch else name
             yield seeded_case(graph, label, shapes, self.seed, fixed, self.ranges)
+
+
+def _shapes(case: Case) -> str:
+    shapes = (f"{name}:{'x'.join(map(str, value.shape))}" for name, value in case.feed.items())
+    return f"{case.name} {', '.join(shapes)}"
 
 
 def read_range(value: object) -> tuple[float, float]:

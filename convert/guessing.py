@@ -52,10 +52,15 @@ def is_free(dim: Dim) -> bool:
     return not isinstance(dim, int) or dim < 0
 
 
+def is_batch_name(dim: Dim) -> bool:
+    """Whether a dimension is called a batch."""
+    return isinstance(dim, str) and (dim.lower() in BATCH_NAMES or "batch" in dim.lower())
+
+
 def kind_of(dim: Dim, axis: int, rank: int) -> str:
     """What a dynamic dimension seems to be, from its name first and its place second."""
     name = str(dim).lower()
-    if isinstance(dim, str) and (name in BATCH_NAMES or "batch" in name):
+    if is_batch_name(dim):
         return "batch"
     if isinstance(dim, str) and any(name == s or (len(s) > 1 and s in name) for s in SIDE_NAMES):
         return "side"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from trtconv.bisect import Parting
     from trtconv.inputs import Case
     from trtconv.metrics import Difference
+    from trtconv.noise import Noise
 
 Status = Literal["passed", "failed", "not run"]
 
@@ -25,6 +26,8 @@ class OutputParity:
     case: str
     difference: Difference
     note: str = ""
+    noise: float | None = None
+    """How far the expected side is from itself, computed another way: the largest absolute difference."""
 
     @property
     def passed(self) -> bool:
@@ -32,11 +35,13 @@ class OutputParity:
         return self.difference.passed
 
     def to_json(self) -> dict[str, object]:
-        """`{"output", "case", "note", ...}` and all of the difference."""
-        return {"output": self.name, "case": self.case, "note": self.note, **self.difference.to_json()}
+        """`{"output", "case", "note", "noise", ...}` and all of the difference."""
+        head = {"output": self.name, "case": self.case, "note": self.note, "noise": self.noise}
+        return {**head, **self.difference.to_json()}
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.case}) {self.difference}"
+        noise = "" if self.noise is None else f" (noise {self.noise:.2g})"
+        return f"{self.name} ({self.case}) {self.difference}{noise}"
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,12 @@ class Leg:
         if self.failure or not all(o.passed for o in self.outputs):
             return "failed"
         return "not run" if self.not_run or not self.outputs else "passed"
+
+    def beside(self, noise: Noise | None) -> Leg:
+        """The same, with the noise floor beside each error."""
+        if noise is None:
+            return self
+        return replace(self, outputs=tuple(replace(o, noise=noise.of(o.name)) for o in self.outputs))
 
     @property
     def worst(self) -> OutputParity | None:
@@ -96,6 +107,8 @@ class Parity:
     """Where the model parts from the original, when that was asked for and they differ in ONNX Runtime."""
     saved: Path | None = None
     """The golden file that was written."""
+    noise: Noise | None = None
+    """How far the expected side is from itself, computed another way."""
 
     @property
     def exit_code(self) -> int:
@@ -135,7 +148,7 @@ class Parity:
         return save_cases(self.cases, folder)
 
     def to_json(self) -> dict[str, object]:
-        """`{"ok", "seed", "notes", "cases": [...], "legs": [...], "parting", "saved"}`."""
+        """`{"ok", "seed", "notes", "cases": [...], "legs": [...], "parting", "saved", "noise"}`."""
         return {
             "ok": self.ok,
             "seed": self.seed,
@@ -144,8 +157,10 @@ class Parity:
             "legs": [leg.to_json() for leg in self.legs],
             "parting": self.parting.to_json() if self.parting else None,
             "saved": str(self.saved) if self.saved else None,
+            "noise": self.noise.to_json() if self.noise else None,
         }
 
     def __str__(self) -> str:
         parting = [str(self.parting)] if self.parting else []
-        return "\n".join([*map(str, self.legs), *parting, *(f"note: {n}" for n in self.notes)])
+        noise = [str(self.noise)] if self.noise else []
+        return "\n".join([*map(str, self.legs), *parting, *noise, *(f"note: {n}" for n in self.notes)])

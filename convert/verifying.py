@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from trtconv.comparing import Expected, Side
     from trtconv.given import Given
     from trtconv.inputs import Case
+    from trtconv.noise import Level, Noise
     from trtconv.passes.core import Edit, Model
 
     Source = str | os.PathLike[str] | ModelProto
@@ -50,6 +51,7 @@ def verify(
     batches: int = 1,
     ranges: ByName[tuple[float, float]] | None = None,
     tf32: bool = False,
+    noise: Level = "quick",
     bisect: bool = False,
     edits: Sequence[Edit] = (),
     time_limit: float | None = None,
@@ -71,6 +73,8 @@ def verify(
     top-1, miou or set, with the least score behind it: "cosine=0.999". Each is a value, or one by output name
     ({"logits": 1e-2} or "logits:1e-2").
 
+    `noise` is how the noise floor is measured, which stands beside each error: quick (the expected side against itself
+    with all optimisations, on one thread, on one row of the smallest case), float64 (and computed in float64), or off.
     With `bisect`, outputs that differ from the reference in ONNX Runtime are followed to the first tensor that does,
     and to the one of `edits` (those of a Fix) that wrote it.
 
@@ -90,7 +94,7 @@ def verify(
             by_name(atol, read_tolerance, "--atol"),
             by_name(metric, Metric.read, "--metric"),
         ),
-        Runs(_chosen(runtimes, subject), tf32, limits),
+        Runs(_chosen(runtimes, subject), tf32, noise, limits),
         Tracing(bisect, tuple(edits)),
     )
     if limits == Limits():
@@ -125,6 +129,7 @@ class Runs:
 
     runtimes: tuple[str, ...]
     tf32: bool
+    noise: Level
     limits: Limits
 
     @property
@@ -157,7 +162,9 @@ class _Verification:
         saved = self.subject.save_golden
         with recording(saved, expected, original) if saved is not None else nullcontext(expected) as asked:
             ran, left_out = compare_cases(asked, sides, cases, criteria)
+        noise = self._noise(original, expected, sides, ran)
         legs = [*(side.leg(expected.title) for side in sides), *self._engine_legs(criteria, expected, ran)]
+        legs = [leg.beside(noise) for leg in legs]
         notes = [
             *_runtime_notes(expected, sides),
             *(self.feeding.notes(original.main, ran, cases.guessed) if isinstance(expected, Live) else ()),
@@ -170,7 +177,7 @@ class _Verification:
         elif self.tracing.bisect:
             notes.append("where they part can be told of two models only, which --reference gives")
         return Parity(
-            tuple(legs), tuple(ran), self.feeding.seed, tuple(notes), parting, saved=Path(saved) if saved else None
+            tuple(legs), tuple(ran), self.feeding.seed, tuple(notes), parting, Path(saved) if saved else None, noise
         )
 
     def _expected(self, original: Model) -> tuple[Live | Golden, Cases]:
@@ -184,6 +191,16 @@ class _Verification:
             return golden, Cases(golden.cases(original))
         what = "the original" if self.subject.reference is not None else "the model"
         return Live(open_model(original, what=what), what), self.feeding.cases(original)
+
+    def _noise(
+        self, original: Model, expected: Live | Golden, sides: Sequence[Side], cases: Sequence[Case]
+    ) -> Noise | None:
+        """Of what is expected, or of the model where that is a file."""
+        from trtconv.noise import measure
+
+        running = expected.running if isinstance(expected, Live) else next((side.running for side in sides), None)
+        what = expected.what if isinstance(expected, Live) else "the model"
+        return None if running is None else measure(original, running, cases, self.runs.noise, what)
 
     def _engine_legs(self, criteria: Criteria, expected: Expected, cases: Sequence[Case]) -> Iterator[Leg]:
         from trtconv.engine_leg import EngineRequest, engine_leg

@@ -88,7 +88,7 @@ def command(
     import trtconv
     from trtconv.choice import choose_fixed
     from trtconv.errors import BadInput
-    from trtconv.report.terminal import working
+    from trtconv.report.console import working
 
     choice = choose_fixed(model)
     announce(choice, as_json)

@@ -42,7 +42,8 @@ def command(
     from trtconv.choice import choose_exported, record_fix
     from trtconv.config import suppress
     from trtconv.errors import BadInput
-    from trtconv.report.terminal import show_diff, working
+    from trtconv.report.console import working
+    from trtconv.report.terminal import show_diff
 
     choice = choose_exported(model)
     announce(choice, as_json)

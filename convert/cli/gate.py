@@ -28,8 +28,8 @@ def command(
 
     from trtconv.choice import choose_exported
     from trtconv.gating import gate
+    from trtconv.report.console import working
     from trtconv.report.github import workflow_commands
-    from trtconv.report.terminal import working
 
     choice = choose_exported(model)
     announce(choice, as_json)

@@ -23,6 +23,14 @@ WHAT, FED, JUDGED = "What is compared", "What is fed", "How it is judged"
 @in_section(WHAT, "--save-golden", type=click.Path(), metavar="FILE", help="Keep inputs and outputs, for --golden.")
 @in_section(WHAT, "--runtimes", metavar="LIST", help="onnxruntime, tensorrt, tensorrt-rtx; default: what is installed.")
 @in_section(WHAT, "--tf32", is_flag=True, help="Let TensorRT use TF32.")
+@in_section(
+    JUDGED,
+    "--noise",
+    type=click.Choice(["off", "quick", "float64"]),
+    default="quick",
+    show_default=True,
+    help="How the noise floor beside each error is measured.",
+)
 @in_section(WHAT, "--bisect", is_flag=True, help="Where outputs differ, find the first node and edit that does.")
 @in_section(FED, "--shapes", multiple=True, metavar="TEXT", help="min-opt-max of each input: image:1-4-8x3x224x224")
 @in_section(FED, "--inputs", type=click.Path(), metavar="PATH", help="Feed .npz, Polygraphy's JSON, or a folder.")
@@ -60,7 +68,7 @@ def command(
     """
     import trtconv
     from trtconv.choice import choose_fixed, recorded_edits
-    from trtconv.report.terminal import working
+    from trtconv.report.console import working
 
     choice = choose_fixed(model)
     announce(choice, as_json)

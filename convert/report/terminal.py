@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import singledispatch
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from rich import box
 from rich.console import Console
@@ -21,12 +19,13 @@ from trtconv.doctoring import Doctor
 from trtconv.fixing import Fix
 from trtconv.known import Difference
 from trtconv.linting import Lint
-from trtconv.parity import Leg, Parity
+from trtconv.parity import Parity
+from trtconv.report.console import console, say, say_notes, shorten
+from trtconv.report.parity import show_parity
 
 if TYPE_CHECKING:
     from trtconv.findings import Finding
     from trtconv.gating import Gate, Step
-    from trtconv.metrics import Difference as OutputDifference
     from trtconv.passes.core import Edit, Node, Pass
 
 T = TypeVar("T")
@@ -34,52 +33,8 @@ K = TypeVar("K", bound=Hashable)
 
 STYLE = {"refused": "bold red", "silent": "bold magenta", "slow": "yellow", "note": "cyan"}
 NAMES_SHOWN = 2
-NAME_WIDTH = 48
 TIME_SHOWN = 0.01
 """Share of the time from which on a step is named."""
-
-
-class _Plain(Console):
-    """Leaves no blanks at the ends of lines: they are noise in a log."""
-
-    def print(self, *objects: object, **options: Any) -> None:
-        with self.capture() as captured:
-            super().print(*objects, **options)
-        for line in captured.get().splitlines():
-            self.file.write(line.rstrip() + "\n")
-
-
-def console(stderr: bool = False) -> Console:
-    """A console with lines of 120 characters where they are not read in a terminal; honours NO_COLOR."""
-    stream = sys.stderr if stderr else sys.stdout
-    if stream.isatty():
-        return Console(stderr=stderr, highlight=False, emoji=False, markup=False)
-    width = int(os.environ.get("COLUMNS", 120))
-    return _Plain(stderr=stderr, width=width, highlight=False, emoji=False, markup=False)
-
-
-def shorten(name: str, width: int = NAME_WIDTH) -> str:
-    """`name` with its middle left out where it is longer than `width`: both ends tell nodes apart."""
-    if len(name) <= width:
-        return name
-    tail = (width - 1) * 2 // 3
-    return f"{name[: width - 1 - tail]}…{name[-tail:]}"
-
-
-@contextmanager
-def working(what: str) -> Iterator[Callable[[str], None]]:
-    """Show on a terminal's stderr that something is going on; the block may say how far it is."""
-    out = console(stderr=True)
-    if not out.is_terminal:
-        yield lambda text: None
-        return
-    with out.status(what) as status:
-        yield lambda text: status.update(f"{what}: {text}")
-
-
-def _say(out: Console, text: str, style: str = "") -> None:
-    """A paragraph, indented by two, its further lines too."""
-    out.print(Padding(Text(text, style=style), (0, 0, 0, 2), expand=False))
 
 
 @singledispatch
@@ -96,9 +51,9 @@ def _lint(result: Lint, model: str) -> None:
     _suppressed(out, result.ignored, result.unused_ignores)
     _crashes(out, result.crashes)
     for one in result.disagreements:
-        _say(out, f"disagreement: {one}", style="yellow")
-    _notes(out, result.notes)
-    _say(out, str(result.verdict), style="green" if result.ok else "")
+        say(out, f"disagreement: {one}", style="yellow")
+    say_notes(out, result.notes)
+    say(out, str(result.verdict), style="green" if result.ok else "")
 
 
 @show.register
@@ -118,30 +73,18 @@ def _fix(result: Fix, model: str) -> None:
     if grid.row_count:
         out.print(grid)
     if result.evidence:
-        _say(out, f"evidence for the edits: {result.evidence}", style="dim")
+        say(out, f"evidence for the edits: {result.evidence}", style="dim")
     _findings(out, result.remaining)
     _suppressed(out, result.ignored, result.unused_ignores)
     _crashes(out, result.crashes)
-    _notes(out, result.notes)
+    say_notes(out, result.notes)
     _timing(out, result.seconds)
-    _say(out, str(result.verdict), style="green" if result.ok else "")
+    say(out, str(result.verdict), style="green" if result.ok else "")
 
 
 @show.register
 def _parity(result: Parity, model: str) -> None:
-    out = console()
-    out.print(Text(model, style="bold"))
-    for leg in result.legs:
-        style = {"passed": "green", "failed": "bold red", "not run": "yellow"}[leg.status]
-        reason = leg.failure or leg.not_run
-        head = Text.assemble(("  " + leg.status.upper(), style), f": {leg.expected} against {leg.actual}")
-        out.print(head + Text(f": {reason}" if reason else ""))
-        if leg.outputs:
-            out.print(Padding(_outputs(leg), (0, 0, 0, 2), expand=False))
-    if result.parting is not None:
-        _say(out, str(result.parting), style="bold")
-    _notes(out, result.notes)
-    _say(out, str(result.verdict), style="green" if result.ok else "")
+    show_parity(result, model)
 
 
 @show.register
@@ -150,9 +93,9 @@ def _engine(result: Engine, model: str) -> None:
     out.print(Text(f"{model} -> {result.verdict}"))
     for profile in result.profiles:
         if profile.shapes or profile.values:
-            _say(out, f"profile {profile.text}")
-    _notes(out, result.notes)
-    _say(out, f"details in {result.sidecar}", style="dim")
+            say(out, f"profile {profile.text}")
+    say_notes(out, result.notes)
+    say(out, f"details in {result.sidecar}", style="dim")
 
 
 @show.register
@@ -181,43 +124,14 @@ def _difference(result: Difference, model: str) -> None:
     out = console()
     out.print(Text(f"{result.before} -> {result.after}", style="bold"))
     for word, names in (("gained", result.gained), ("lost", result.lost)):
-        _say(out, f"operators {word}: {', '.join(names) or 'none'}")
+        say(out, f"operators {word}: {', '.join(names) or 'none'}")
     (_, before), (_, after) = result.opsets
-    _say(out, f"documented opset: up to {before} -> up to {after}")
-    _say(out, f"known from: {', '.join(result.evidence)}", style="dim")
+    say(out, f"documented opset: up to {before} -> up to {after}")
+    say(out, f"known from: {', '.join(result.evidence)}", style="dim")
     for word, findings in (("appear", result.appear), ("disappear", result.disappear)):
         if model:
-            _say(out, f"findings in {model} that {word}: {len(findings)}")
+            say(out, f"findings in {model} that {word}: {len(findings)}")
         _findings(out, findings)
-
-
-def _outputs(leg: Leg) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in ("output", "case", "max abs", "max rel", "ULP", "cosine", "argmax", "worst element", ""):
-        table.add_column(
-            title, justify="right" if title in ("max abs", "max rel", "ULP", "cosine", "argmax") else "left"
-        )
-    for one in leg.outputs:
-        d = one.difference
-        worst = _worst(d) if d.worst is not None and (d.wrong or d.max_abs) else ""
-        table.add_row(
-            shorten(one.name),
-            one.case,
-            f"{d.max_abs:.3g}",
-            f"{d.max_rel:.3g}",
-            "" if d.max_ulp is None else str(d.max_ulp),
-            "" if d.cosine is None else f"{d.cosine:.7f}",
-            "" if d.argmax is None else f"{d.argmax:.2%}",
-            worst,
-            Text("passed", "green") if one.passed else Text(f"FAILED {d.why}", "bold red"),
-        )
-    return table
-
-
-def _worst(difference: OutputDifference) -> str:
-    """`[0, 3]: 1.25 / 1.5`: where, what was expected, what was found."""
-    values = (f"{v:.6g}" if isinstance(v, float) else str(v) for v in (difference.expected, difference.actual))
-    return f"{list(difference.worst or ())}: {' / '.join(values)}"
 
 
 def _findings(out: Console, findings: Iterable[Finding]) -> None:
@@ -234,19 +148,14 @@ def _findings(out: Console, findings: Iterable[Finding]) -> None:
 
 def _suppressed(out: Console, ignored: tuple[Finding, ...], unused: tuple[str, ...]) -> None:
     if ignored:
-        _say(out, f"{len(ignored)} ignored, as the configuration says", style="dim")
+        say(out, f"{len(ignored)} ignored, as the configuration says", style="dim")
     for one in unused:
-        _say(out, f"unused suppression: {one}", style="yellow")
+        say(out, f"unused suppression: {one}", style="yellow")
 
 
 def _crashes(out: Console, crashes: Iterable[str]) -> None:
     for crash in crashes:
-        _say(out, f"a bug in trtconv: {crash}; the rest went on. Please report it.", style="red")
-
-
-def _notes(out: Console, notes: Iterable[str]) -> None:
-    for note in notes:
-        _say(out, f"note: {note}", style="dim")
+        say(out, f"a bug in trtconv: {crash}; the rest went on. Please report it.", style="red")
 
 
 def _timing(out: Console, seconds: Mapping[str, float]) -> None:
@@ -302,7 +211,7 @@ def show_diff(result: Fix) -> None:
     for edit in result.edits:
         out.print(Text(f"{edit.pass_name} at {edit.node}: {edit.why}", style="bold"))
         if edit.evidence is not None:
-            _say(out, str(edit.evidence), style="dim")
+            say(out, str(edit.evidence), style="dim")
         for line in _diff_lines(edit):
             out.print(Text(line, style="red" if line[0] == "-" else "green"), soft_wrap=True)
 

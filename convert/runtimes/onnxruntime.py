@@ -65,8 +65,12 @@ def infer(running: Running, feed: Feed, *, what: str = "the model") -> Feed:
 # --- sessions ------------------------------------------------------------------------------------
 
 
-def open_session(proto: ModelProto, file: str = "", *, optimized: bool = True, threads: int = 0) -> Any:
+def open_session(
+    proto: ModelProto, file: str = "", *, optimized: bool = True, fused: bool = False, threads: int = 0
+) -> Any:
     """A session on the CPU for a model that came from `file`; no `threads` are all that there are.
+
+    `fused` asks for all optimisations, those too that compute differently.
 
     Weights that were left in files are mapped, and stay out of the process's own memory. Raises one of `failures()`.
     """
@@ -76,7 +80,8 @@ def open_session(proto: ModelProto, file: str = "", *, optimized: bool = True, t
 
     options = ort.SessionOptions()
     levels = ort.GraphOptimizationLevel
-    options.graph_optimization_level = levels.ORT_ENABLE_BASIC if optimized else levels.ORT_DISABLE_ALL
+    usual = levels.ORT_ENABLE_BASIC if optimized else levels.ORT_DISABLE_ALL
+    options.graph_optimization_level = levels.ORT_ENABLE_ALL if fused else usual
     options.log_severity_level, options.intra_op_num_threads = 4, threads
     content = proto.SerializeToString()
     values: dict[str, Any] = {}
@@ -178,6 +183,17 @@ def _numpy_dtype(dtype: int) -> np.dtype[Any]:
     from onnx import helper
 
     return np.dtype(helper.tensor_dtype_to_np_dtype(dtype))
+
+
+def run_evaluator(proto: ModelProto, feed: Feed) -> list[Any]:
+    """What the ONNX reference evaluator makes of a model without external data; raises EvaluationFailed."""
+    from onnx.reference import ReferenceEvaluator
+
+    try:
+        with np.errstate(all="ignore"):
+            return list(ReferenceEvaluator(proto).run(None, feed))
+    except Exception as error:  # pure Python: whatever an operator stumbles over
+        raise EvaluationFailed(f"{type(error).__name__}: {error}") from error
 
 
 def _evaluator(model: Model, what: str) -> _Evaluator:
