@@ -61,6 +61,24 @@ class Half:
         more = {id(n): n for t in tensors if (n := self.upstream.get(t)) is not None}
         return Half([*more.values(), *self.nodes], self.outputs, self.upstream, self.constants, self.types)
 
+    def completed(self) -> Half:
+        """With what its constants and integers come from, as far as that is known: made-up sizes do not fit."""
+        half = self
+        while more := [t for t in half.inputs if t in half.upstream and half.is_no_data(t)]:
+            half = half.extended(more)
+        return half
+
+    def is_no_data(self, tensor: str) -> bool:
+        """Whether `tensor` is an integer, or computed from such and constants alone: the root of a size, say."""
+        waiting = [tensor]
+        for current in waiting:
+            if self.is_integer(current) or current in self.constants:
+                continue
+            if current not in self.upstream:
+                return False
+            waiting.extend(t for t in reads(self.upstream[current]) if t not in waiting)
+        return True
+
     def look_around(self, place: Place) -> None:
         """Learn producers, constants and types of what is needed, and of what is in front of that."""
         waiting = self.inputs
@@ -90,11 +108,6 @@ class Half:
             seen.update(news)
             waiting.extend(dict.fromkeys(news))
         return seen - {tensor}
-
-    def is_computed_from_constants(self, tensor: str) -> bool:
-        """Whether everything that `tensor` is computed from is known to end in constants."""
-        roots = [t for t in (tensor, *self.ancestors(tensor)) if t not in self.upstream]
-        return all(t in self.constants for t in roots)
 
     def is_integer(self, tensor: str) -> bool:
         """Whether `tensor` holds integers or booleans: sizes, pads, indices, conditions."""
@@ -145,7 +158,7 @@ class Cut:
         before, after = self.before, self.after
         for _ in range(levels):
             before, after = before.extended(before.inputs), after.extended(after.inputs)
-        return Cut(before, after, self.outputs, self.lost)
+        return Cut(before.completed(), after.completed(), self.outputs, self.lost)
 
 
 def _read_elsewhere(removed: Sequence[Node], graph: Graph) -> list[str]:
@@ -172,7 +185,7 @@ def _has_to_be_computed(tensor: str, half: Half, other: Half, others: Sequence[s
     """Whether random values for `tensor` would be wrong: the other half makes it, or reads what it is made from."""
     if tensor not in half.upstream:
         return False
-    if half.is_integer(tensor) or half.is_computed_from_constants(tensor) or tensor in other.made:
+    if half.is_no_data(tensor) or tensor in other.made:
         return True
     return not half.ancestors(tensor).isdisjoint(others)
 

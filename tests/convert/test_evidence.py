@@ -235,3 +235,26 @@ def test_a_snapshot_brings_a_model_back() -> None:
     snapshot.restore()
     assert model.main.to_proto().SerializeToString() == wanted
     assert [n.op_type for n in model.main.consumers("h")] == ["If"]
+
+
+def test_numbers_computed_from_sizes_are_not_made_up() -> None:
+    """As attention is exported: scores are scaled by the root of a size that the network computes."""
+    text = """<ir_version: 8, opset_import: ["": 17]>
+        g (float[N,L,32] x) => (float[N,4,L,8] y)
+        <int64[4] heads = {0, -1, 4, 8}, int64 last = {3}, float[1] one = {1}>
+        {
+            a = Relu(x) b = Relu(a) split = Reshape(b, heads) q = Transpose<perm=[0,2,1,3]>(split)
+            sizes = Shape(q) size = Gather(sizes, last) depth = Cast<to=1>(size)
+            root = Sqrt(depth) inverse = Div(one, root) [n] scale = Sqrt(inverse)
+            y = Mul(q, scale)
+        }"""
+    result = fix(parse(text), target="tensorrt-10.3", only=["unfolded-constants"])
+    assert not result.undone
+    assert [n.op_type for n in result.model.graph.node] == ["Relu", "Relu", "Reshape", "Transpose", "Mul"]
+    assert all(e.evidence is not None and e.evidence.verdict == "bit-equal" for e in result.edits)
+    _, outcome = apply(text, make_pass("Sqrt", lambda r, n: as_number(r, n, 0.5), label="n"))
+    assert [e.node for e in outcome.undone] == ["n"]
+
+
+def as_number(r: Replacement, node: Node, value: float) -> None:
+    r.op("Constant", into=node.outputs[0], value=onnx.numpy_helper.from_array(np.float32([value])))
