@@ -55,6 +55,7 @@ class AsymmetricQuantization(Pass):
     """Quantization other than symmetric INT8 (or INT4, FP8, FP4)."""
 
     ops = ("QuantizeLinear", "DequantizeLinear")
+    domains = ("", "com.microsoft")
     safety = Safety.ROUNDING
     after = ("unfolded-constants",)
     examples = (

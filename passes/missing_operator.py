@@ -41,6 +41,7 @@ Export with an older opset, where the exporters write such operators as their pa
 from __future__ import annotations
 
 from trtconv.passes.core import Example, Graph, Node, Pass, Replacement, Safety, Target, Trouble, functions, refused
+from trtconv.passes.core.contrib import CONTRIB
 from trtconv.passes.core.decompositions import DECOMPOSITIONS
 
 
@@ -88,8 +89,10 @@ class MissingOperator(Pass):
         return refused(f"{target.title} has no importer for {node.op_type}")
 
     def rewrite(self, node: Node, graph: Graph, target: Target) -> Replacement:
-        """A decomposition of ours, else the function body."""
+        """A decomposition of ours, else the function body; ONNX Runtime has normalizations in opsets without them."""
         own = DECOMPOSITIONS.get(node.op_type)
+        if own is None and functions.schema(node, graph) is None:
+            own = CONTRIB.get(node.op_type)
         return functions.expand(graph, node) if own is None else own(node, graph)
 
 

@@ -161,6 +161,8 @@ def _loses_meaning(node: Node, dtype: int) -> bool:
     """What holds for smaller types and not for this one, or not for these attributes."""
     if dtype == UINT64 and node.op_type in ("Sign", "Clip", "ReduceMax", "ReduceMin", "MaxPool", "GlobalMaxPool"):
         return True
+    if node.op_type == "MaxPool" and dtype == TensorProto.UINT32:
+        return True
     return node.op_type.startswith("Scatter") and node.attr_string("reduction", "none") not in ("none", "max", "min")
 
 
@@ -239,6 +241,8 @@ def _in_wider_type(
         integers.arithmetic(r, node, dtype, node.inputs)
     elif node.op_type == "Mod" and dtype == UINT64:
         integers.remainder_of_bits(r, node.inputs[0], node.inputs[1], node.outputs[0])
+    elif node.op_type == "MaxPool" and result == dtype:
+        _pool(r, node, dtype)
     elif node.op_type in integers.ORDERING and dtype == UINT64:
         inputs = [integers.flip(r, t) if source == dtype else t for t, source in zip(node.inputs, sources, strict=True)]
         flipped = result == dtype
@@ -248,6 +252,12 @@ def _in_wider_type(
     else:
         return _with_wider_attributes(r, node, dtype)
     return r
+
+
+def _pool(r: Replacement, node: Node, dtype: int) -> None:
+    """MaxPool takes no INT32; FLOAT holds all that 16 bits do."""
+    pooled = r.clone(node, [r.cast(node.input(0), TensorProto.FLOAT)], into=[None, *node.outputs[1:]])
+    r.cast(pooled[0], WIDER[dtype], into=node.outputs[0])
 
 
 def _cast(r: Replacement, node: Node, dtype: int, source: int | None, result: int | None) -> None:

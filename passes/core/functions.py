@@ -15,6 +15,9 @@ from trtconv.passes.core.rewrite import Refused, Replacement, snake_case
 if TYPE_CHECKING:
     from trtconv.passes.core.graph import Graph
 
+READ_ANEW = ("BatchNormalization", "Dropout", "Hardmax", "LogSoftmax", "Resize", "Softmax", "Upsample")
+"""Operators that mean something else from some opset up to 13 on, without a change of their inputs and attributes."""
+
 
 class Schema(Protocol):
     """The part of `onnx.defs.OpSchema` about functions, which its type stub leaves out."""
@@ -91,7 +94,8 @@ def _check_opset(body: FunctionProto, graph: Graph) -> None:
         old = onnx.defs.get_schema(node.op_type, version, node.domain)
         new = onnx.defs.get_schema(node.op_type, graph.model.opset_of(node.domain) or version, node.domain)
         fits = all(a.name in new.attributes for a in node.attribute) and len(node.input) <= new.max_input
-        if old.since_version != new.since_version and not (fits and version >= 13):
+        means_the_same = version >= 13 or node.op_type not in READ_ANEW
+        if old.since_version != new.since_version and not (fits and means_the_same):
             raise Refused(f"ONNX gives its body for opset {version}, and {node.op_type} has changed since")
 
 

@@ -28,7 +28,7 @@ FAR = (-(2.0**16), 2.0**16)
 """Beyond what 8 bits hold with any zero point, and small enough to round."""
 
 
-def _centred(r: Replacement, x: str, zero: str, axis: int | None = None) -> str:
+def centred(r: Replacement, x: str, zero: str, axis: int | None = None) -> str:
     """`x` less its zero point as FLOAT; a zero point for each row or channel stands along `axis` from the end."""
     wide = r.cast(x, FLOAT)
     if not zero:
@@ -39,8 +39,8 @@ def _centred(r: Replacement, x: str, zero: str, axis: int | None = None) -> str:
     return r.op("Sub", wide, offset)
 
 
-def _product(r: Replacement, a: str, b: str, depth: object) -> str:
-    """INT32 matrix product of two FLOAT tensors of integers, exact."""
+def product(r: Replacement, a: str, b: str, depth: object, b_axis: int = -2) -> str:
+    """INT32 matrix product of two FLOAT tensors of integers, exact; `b_axis` of the second is summed over."""
     if not isinstance(depth, int):
         raise Refused("the length of its sums is unknown, so that float sums might not be exact")
     pieces = -(-depth // EXACT_SUM)
@@ -51,12 +51,13 @@ def _product(r: Replacement, a: str, b: str, depth: object) -> str:
     total = ""
     for start in range(0, depth, EXACT_SUM):
         ends = [min(start + EXACT_SUM, depth)]
-        part = r.op("MatMul", r.slice(a, [start], ends, [-1]), r.slice(b, [start], ends, [-2]))
+        part = r.op("MatMul", r.slice(a, [start], ends, [-1]), r.slice(b, [start], ends, [b_axis]))
         total = r.op("Add", total, r.cast(part, INT32)) if total else r.cast(part, INT32)
     return total
 
 
-def _depth(graph: Graph, a: str) -> object:
+def depth_of(graph: Graph, a: str) -> object:
+    """Length of the last axis, or what is known of it."""
     shape = graph.shape(a)
     return shape[-1] if shape else None
 
@@ -65,8 +66,9 @@ def matmul_integer(node: Node, graph: Graph) -> Replacement:
     """MatMulInteger: both factors less their zero points, multiplied in FLOAT."""
     r = Replacement(graph, node)
     rows = None if graph.rank(node.input(0)) == 1 else 1
-    a, b = _centred(r, node.input(0), node.input(2), rows), _centred(r, node.input(1), node.input(3))
-    r.op("Identity", _product(r, a, b, _depth(graph, node.input(0))), into=node.outputs[0])
+    a, b = centred(r, node.input(0), node.input(2), rows), centred(r, node.input(1), node.input(3))
+    b_axis = -1 if graph.rank(node.input(1)) == 1 else -2
+    r.op("Identity", product(r, a, b, depth_of(graph, node.input(0)), b_axis), into=node.outputs[0])
     return r
 
 
@@ -86,7 +88,7 @@ def _convolution(r: Replacement, node: Node, data: Sequence[str], zeros: Sequenc
     if taps > EXACT_SUM and not _sums_are_exact(r, data[1], zeros[1]):
         raise Refused(f"its sums of {taps} products of 8-bit values are not exact in FLOAT")
     rank = len(shape)
-    inputs = [_centred(r, data[0], zeros[0]), _centred(r, data[1], zeros[1], rank - 1)]
+    inputs = [centred(r, data[0], zeros[0]), centred(r, data[1], zeros[1], rank - 1)]
     result = r.op("Conv", *inputs)
     r.nodes[-1].attributes = dict(node.attributes)
     return r.cast(result, INT32)
@@ -101,7 +103,7 @@ def _sums_are_exact(r: Replacement, weight: str, zero: str) -> bool:
     return int(np.abs(centred).sum(axis=tuple(range(1, values.ndim))).max(initial=0)) * 255 < 2**24
 
 
-def _requantize(r: Replacement, sums: str, scales: Sequence[str], zero: str, dtype: int, out: str) -> None:
+def requantize(r: Replacement, sums: str, scales: Sequence[str], zero: str, dtype: int, out: str) -> None:
     """round(sums * scale_a * scale_b / scale_y) + zero point, saturated."""
     a, b, y = (r.cast(s, FLOAT) for s in scales)
     scaled = r.op("Mul", r.cast(sums, FLOAT), r.op("Div", r.op("Mul", a, b), y))
@@ -109,7 +111,8 @@ def _requantize(r: Replacement, sums: str, scales: Sequence[str], zero: str, dty
     r.cast(r.clip(shifted, *range_of(dtype)), dtype, into=out)
 
 
-def _output_type(node: Node, graph: Graph, zero: str) -> int:
+def output_type(graph: Graph, zero: str) -> int:
+    """Element type of a quantized result, from its zero point. Raises Refused for others than the two of 8 bits."""
     dtype = graph.dtype(zero)
     if dtype not in (TensorProto.UINT8, TensorProto.INT8):
         raise Refused("the element type of its result is unknown, or not of 8 bits")
@@ -119,19 +122,19 @@ def _output_type(node: Node, graph: Graph, zero: str) -> int:
 def q_linear_matmul(node: Node, graph: Graph) -> Replacement:
     """QLinearMatMul: the exact product, rounded as ONNX says."""
     a, a_scale, a_zero, b, b_scale, b_zero, y_scale, y_zero = node.inputs
-    dtype = _output_type(node, graph, y_zero)
+    dtype = output_type(graph, y_zero)
     if any((graph.rank(t) or 0) > 0 and graph.shape(t) != (1,) for t in (a_scale, a_zero, y_scale, y_zero)):
         raise Refused("a scale for each row is not decomposed")
     r = Replacement(graph, node)
-    sums = _product(r, _centred(r, a, a_zero), _centred(r, b, b_zero), _depth(graph, a))
-    _requantize(r, sums, [a_scale, b_scale, y_scale], y_zero, dtype, node.outputs[0])
+    sums = product(r, centred(r, a, a_zero), centred(r, b, b_zero), depth_of(graph, a))
+    requantize(r, sums, [a_scale, b_scale, y_scale], y_zero, dtype, node.outputs[0])
     return r
 
 
 def q_linear_conv(node: Node, graph: Graph) -> Replacement:
     """QLinearConv: the exact convolution and bias, rounded as ONNX says."""
     x, x_scale, x_zero, w, w_scale, w_zero, y_scale, y_zero = node.inputs[:8]
-    dtype = _output_type(node, graph, y_zero)
+    dtype = output_type(graph, y_zero)
     r = Replacement(graph, node)
     sums = _convolution(r, node, [x, w], [x_zero, w_zero])
     trailing = [1] * ((graph.rank(x) or 4) - 2)
@@ -139,5 +142,5 @@ def q_linear_conv(node: Node, graph: Graph) -> Replacement:
         sums = r.op("Add", sums, r.reshape(node.input(8), [-1, *trailing]))
     if graph.rank(w_scale) == 1:
         w_scale = r.reshape(w_scale, [-1, *trailing])
-    _requantize(r, sums, [x_scale, w_scale, y_scale], y_zero, dtype, node.outputs[0])
+    requantize(r, sums, [x_scale, w_scale, y_scale], y_zero, dtype, node.outputs[0])
     return r
