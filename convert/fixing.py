@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeGuard
 from trtconv.errors import BadInput
 from trtconv.findings import Finding
 from trtconv.linting import count_nodes, doubts, find_all, verdict
+from trtconv.loading import collector_paused
 from trtconv.timing import Clock
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ class Fix:
         }
 
 
+@collector_paused()
 def fix(
     source: str | os.PathLike[str] | ModelProto,
     *,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from trtconv.inputs import Shapes
     from trtconv.passes.core import TensorType
-    from trtconv.passes.core.graph import Dim
+    from trtconv.passes.core.types import Dim
 
 LADDER = (
     ("small", {"batch": 1, "side": 64, "length": 8}),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trtconv.passes.core import Graph
-    from trtconv.passes.core.graph import Dim
+    from trtconv.passes.core.types import Dim
 
     Array = NDArray[Any]
     Feed = dict[str, Array]

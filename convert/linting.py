@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trtconv.findings import PARSER, Finding, refusal_at
+from trtconv.loading import collector_paused
 from trtconv.pipeline import troubles
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def counts(findings: tuple[Finding, ...]) -> str:
     return ", ".join(f"{count[effect]} {text}" for effect, text in words.items() if count[effect])
 
 
+@collector_paused()
 def lint(source: str | os.PathLike[str] | ModelProto, *, target: str = "auto", parser: bool | None = None) -> Lint:
     """Look for trouble in a model without changing it.
 
@@ -98,8 +100,8 @@ def lint(source: str | os.PathLike[str] | ModelProto, *, target: str = "auto", p
     from trtconv.passes.core.catalogue import catalogue
 
     chosen = resolve_target(target)
-    model = load(source)
     crashes: list[str] = []
+    model = load(source)
     findings = tuple(find_all(model, chosen, catalogue().values(), crashes))
     word, why_none = ask(source, chosen, parser)
     disagreements: tuple[Disagreement, ...] = ()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from trtconv.errors import BadInput
@@ -11,6 +14,18 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
     from trtconv.passes.core import Model, Target
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Without cyclic garbage collection: a view is many small objects, and each collection would walk them all."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def load(source: str | os.PathLike[str] | ModelProto) -> Model:

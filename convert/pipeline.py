@@ -132,8 +132,9 @@ class _Work:
 def troubles(one: Pass, model: Model, target: Target, crashes: list[str]) -> Iterator[tuple[Graph, Node, Trouble]]:
     """Nodes that `one` has something to say about; the graph may change between two of them."""
     for graph in list(model.graphs()):
-        for node in graph.nodes_of(one.ops):
-            if (one.domains and node.domain not in one.domains) or node not in graph:
+        candidates, revision = one.candidates(graph, target), graph.revision
+        for node in candidates:
+            if graph.revision != revision and node not in graph:
                 continue
             try:
                 trouble = one.find(node, graph, target)

@@ -12,7 +12,7 @@ from trtconv.shapes import ShapeProfile, Span, Spans, parse_shapes, quoted, shap
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-    from trtconv.passes.core.graph import Dim, TensorType
+    from trtconv.passes.core.types import Dim, TensorType
 
 Inputs = Mapping[str, "TensorType | None"]
 """Type of each graph input that a caller has to feed; None for what is no tensor or has no type."""
@@ -22,7 +22,7 @@ EXAMPLE_BATCH, EXAMPLE_SIZE = "1-4-8", "224"
 
 def model_inputs(model: ModelProto) -> Inputs:
     """The inputs of a model that are not initializers, in order."""
-    from trtconv.passes.core.model import tensor_type
+    from trtconv.passes.core.types import tensor_type
 
     constants = {tensor.name for tensor in model.graph.initializer}
     return {value.name: tensor_type(value.type) for value in model.graph.input if value.name not in constants}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from trtconv.passes.core import Graph, Node
-    from trtconv.passes.core.graph import Dim
+    from trtconv.passes.core.types import Dim
 
 Kind = Literal["data", "index", "position", "flag", "mask", "length", "size"]
 

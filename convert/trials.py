@@ -12,15 +12,15 @@ from onnx import GraphProto, ModelProto, TensorProto, helper
 from trtconv.guessing import is_free, kind_of
 from trtconv.inputs import seeded_case
 from trtconv.passes.core import Model, TensorType
-from trtconv.passes.core.model import data_size, value_info
 from trtconv.passes.core.node import reads
+from trtconv.passes.core.types import data_size, value_info
 from trtconv.roles import INTEGERS, role_of
 from trtconv.runtimes.onnxruntime import failures, open_session, reason
 
 if TYPE_CHECKING:
     from trtconv.cutting import Cut, Half
     from trtconv.passes.core import Node
-    from trtconv.passes.core.graph import Dim
+    from trtconv.passes.core.types import Dim
     from trtconv.runtimes.running import Array, Feed
 
 Sizes = tuple[tuple[str, dict[str, int]], ...]

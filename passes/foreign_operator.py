@@ -88,6 +88,10 @@ class ForeignOperator(Pass):
         ),
     )
 
+    def candidates(self, graph: Graph, target: Target) -> list[Node]:
+        """Nodes of other domains than ONNX's own."""
+        return graph.nodes_where(lambda _, domain: domain not in ONNX_DOMAINS)
+
     def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
         """A foreign domain: refused where the name is unknown, misread where the parser knows another of that name."""
         if node.domain in ONNX_DOMAINS or graph.model.has_function(node.domain, node.op_type):

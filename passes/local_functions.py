@@ -52,6 +52,10 @@ class LocalFunctions(ModelPass):
         ),
     )
 
+    def candidates(self, graph: Graph, target: Target) -> list[Node]:
+        """Calls of local functions."""
+        return graph.nodes_where(lambda op_type, domain: graph.model.has_function(domain, op_type))
+
     def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
         """A call before 9.0, or of a name that is refused."""
         if not graph.model.has_function(node.domain, node.op_type):
@@ -64,7 +68,7 @@ class LocalFunctions(ModelPass):
 
     def mend(self, model: Model, target: Target) -> list[Edit]:
         """All functions at once, when one of them has to go."""
-        calls = [(g, n) for g in model.graphs() for n in g.nodes if self.find(n, g, target)]
+        calls = [(g, n) for g in model.graphs() for n in self.candidates(g, target) if self.find(n, g, target)]
         if not calls:
             return []
         model.inline_functions()

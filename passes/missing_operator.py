@@ -80,6 +80,10 @@ class MissingOperator(Pass):
         ),
     )
 
+    def candidates(self, graph: Graph, target: Target) -> list[Node]:
+        """Nodes of operators that the target does not have."""
+        return graph.nodes_where(lambda op_type, domain: domain in self.domains and not target.has(op_type))
+
     def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
         """An operator of ONNX, or of no domain, that the parser does not register."""
         if target.has(node.op_type) or graph.model.has_function(node.domain, node.op_type):

@@ -24,7 +24,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trtconv.passes.core import Edit, Example, Graph, ModelPass, Node, Refused, Replacement, Target, Trouble, slow
-from trtconv.passes.core.folding import GraphTypes, all_facts, keep_facts, why_no_op
+from trtconv.passes.core.folding import OPERATORS, GraphTypes, all_facts, keep_facts, why_no_op
 
 if TYPE_CHECKING:
     from trtconv.passes.core import Model
@@ -64,6 +64,10 @@ class NoOpNodes(ModelPass):
                 g (float[N,4] x) => (float[N,4] y) { y = Identity(x) }""",
         ),
     )
+
+    def candidates(self, graph: Graph, target: Target) -> list[Node]:
+        """Nodes of the operators that can be no-ops."""
+        return graph.nodes_of(OPERATORS, self.domains)
 
     def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
         """A node that hands its input on, where its readers can read the input instead."""

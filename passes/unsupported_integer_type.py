@@ -90,6 +90,10 @@ class UnsupportedIntegerType(ModelPass):
         ),
     )
 
+    def candidates(self, graph: Graph, target: Target) -> list[Node]:
+        """No node of a model without such tensors."""
+        return [] if graph.model.element_types().isdisjoint(WIDER) else super().candidates(graph, target)
+
     def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
         """A node that reads or writes such a tensor; a Cast of UINT8 at the rim of the graph is taken from 8.5 on."""
         dtype = next((t for t in _types(node, graph) if t in WIDER), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -124,4 +125,6 @@ def _bug(error: Exception) -> int:
 
 def entry() -> None:
     """Console script."""
-    sys.exit(main())
+    code = main()
+    gc.freeze()  # the process ends here: looking for cycles among a model's objects first takes a fifth of its time
+    sys.exit(code)

@@ -13,11 +13,12 @@ from trtconv.passes.core.base import (
     silent,
     slow,
 )
-from trtconv.passes.core.graph import Graph, TensorType
+from trtconv.passes.core.graph import Graph
 from trtconv.passes.core.model import Model
 from trtconv.passes.core.node import Node
 from trtconv.passes.core.rewrite import Refused, Replacement
 from trtconv.passes.core.target import Target, UnknownTarget
+from trtconv.passes.core.types import TensorType
 
 __all__ = [
     "Edit",

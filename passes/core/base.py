@@ -172,6 +172,10 @@ class Pass(abc.ABC):
         text = " ".join(cls.page().partition("## What it does")[2].partition("##")[0].split())
         return re.split(r"(?<=[.])\s", text)[0]
 
+    def candidates(self, graph: Graph, target: Target) -> list[Node]:
+        """Nodes that `find` is asked about; a pass that looks at all operators leaves out what it can at a glance."""
+        return graph.nodes_of(self.ops, self.domains)
+
     @abc.abstractmethod
     def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
         """Say what is wrong with `node` for `target`, or None. Reads only, and cheaply."""

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import onnx
 from onnx import AttributeProto, FunctionProto, NodeProto, TypeProto
 
-from trtconv.passes.core.model import type_proto
 from trtconv.passes.core.node import Node
 from trtconv.passes.core.rewrite import Refused, Replacement, snake_case
+from trtconv.passes.core.types import type_proto
 
 if TYPE_CHECKING:
     from trtconv.passes.core.graph import Graph

@@ -5,42 +5,27 @@ Passes read it and describe replacements (`rewrite.Replacement`); only `Graph.ap
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from onnx import GraphProto, TensorProto, helper
 
+from trtconv.passes.core.inference import infer_node
 from trtconv.passes.core.node import Node as Node
 from trtconv.passes.core.node import captured, reads
+from trtconv.passes.core.types import Dim as Dim
+from trtconv.passes.core.types import TensorType as TensorType
+from trtconv.passes.core.types import Types
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trtconv.passes.core.model import Model
     from trtconv.passes.core.rewrite import Replacement
+    from trtconv.passes.core.types import Refine
 
     Array = NDArray[Any]
-
-Dim = int | str | None
-"""A dimension: known, named (`dim_param`), or unknown."""
-
-
-class TensorType(NamedTuple):
-    """Element type (`onnx.TensorProto.DataType`) and shape; `shape` is None when not even the rank is known."""
-
-    dtype: int
-    shape: tuple[Dim, ...] | None
-
-    @property
-    def rank(self) -> int | None:
-        """Number of dimensions, or None."""
-        return None if self.shape is None else len(self.shape)
-
-    @property
-    def is_static(self) -> bool:
-        """Whether every dimension is a number."""
-        return self.shape is not None and all(isinstance(d, int) for d in self.shape)
 
 
 class Graph:
@@ -57,7 +42,7 @@ class Graph:
         self.outputs: list[str] = []
         self.output_types: dict[str, TensorType | None] = {}
         self.initializers: dict[str, TensorProto] = {}
-        self.types: dict[str, TensorType] = {}
+        self._types = Types()
         self.revision = 0
         """Counts changes: what was learnt of the graph at a revision holds as long as it is the same."""
         self._nodes: list[Node] = []
@@ -67,7 +52,7 @@ class Graph:
         """What nodes with subgraphs were indexed by: a subgraph may change by itself."""
         self._pending: dict[Node, list[Node]] = {}
         self._names: set[str] = set()
-        self._by_op: dict[str, dict[Node, None]] = {}
+        self._by_operator: dict[tuple[str, str], dict[Node, None]] = {}
 
     # --- reading ---------------------------------------------------------------------------
 
@@ -86,11 +71,20 @@ class Graph:
         for new in self._pending[node]:
             yield from self._pending_for(new)
 
-    def nodes_of(self, op_types: Sequence[str]) -> list[Node]:
-        """Nodes of the given operators, whatever their domain; of all operators where none is given."""
-        if not op_types:
-            return list(self.nodes)
-        return [node for op_type in op_types for node in self._by_op.get(op_type, ())]
+    def nodes_of(self, op_types: Sequence[str], domains: Sequence[str] = ()) -> list[Node]:
+        """Nodes of the given operators in the given domains; of all operators or domains where none is given."""
+        if op_types:
+            found = [(op, domain) for op in op_types for domain in domains or self._domains()]
+            return [node for key in found for node in self._by_operator.get(key, ())]
+        return self.nodes_where(lambda _, domain: not domains or domain in domains)
+
+    def nodes_where(self, takes: Callable[[str, str], bool]) -> list[Node]:
+        """Nodes of the operators that `takes` (type, domain), which is asked once for each operator of the graph."""
+        wanted = {key for key, nodes in self._by_operator.items() if nodes and takes(*key)}
+        return [node for node in self.nodes if (node.op_type, node.domain) in wanted] if wanted else []
+
+    def _domains(self) -> Sequence[str]:
+        return sorted({domain for _, domain in self._by_operator})
 
     @property
     def owners(self) -> list[Node]:
@@ -175,18 +169,35 @@ class Graph:
             graph = graph.parent
         return None
 
+    @property
+    def types(self) -> Types:
+        """What shape inference says of the tensors that nodes write."""
+        self.model.ensure_types()
+        return self._types
+
+    def take_types(self, types: Types) -> None:
+        """Forget the types known so far for `types`; what folding knows beyond inference stays known."""
+        types.refine_with(self._types.refine)
+        self._types = types
+
+    def refine_types(self, refine: Refine) -> None:
+        """Let `refine` say more of each type than inference does."""
+        self._types.refine_with(refine)
+
     def type(self, tensor: str) -> TensorType | None:
         """What is known of a tensor's element type and shape."""
         graph: Graph | None = self
         while graph is not None:
-            found = graph.types.get(tensor) or graph.inputs.get(tensor)
-            if found is not None:
-                return found
             if tensor in graph.initializers:
                 proto = graph.initializers[tensor]
                 return TensorType(proto.data_type, tuple(proto.dims))
+            if graph.parent is None and tensor in graph.inputs:
+                return graph.inputs[tensor]
+            found = graph.types.get(tensor) or graph.inputs.get(tensor)
+            if found is not None:
+                return found
             if tensor in graph._producer:
-                return self.model.infer_node(graph, graph._producer[tensor]).get(tensor)
+                return infer_node(self.model, graph, graph._producer[tensor]).get(tensor)
             graph = graph.parent
         return None
 
@@ -225,7 +236,7 @@ class Graph:
         self.revision += 1
         if node.name:
             self._names.add(node.name)
-        self._by_op.setdefault(node.op_type, {})[node] = None
+        self._by_operator.setdefault((node.op_type, node.domain), {})[node] = None
         for tensor in node.outputs:
             if tensor:
                 self._producer[tensor] = node
@@ -237,7 +248,7 @@ class Graph:
 
     def _unindex(self, node: Node) -> None:
         self.revision += 1
-        self._by_op.get(node.op_type, {}).pop(node, None)
+        self._by_operator.get((node.op_type, node.domain), {}).pop(node, None)
         for tensor in node.outputs:
             if self._producer.get(tensor) is node:
                 del self._producer[tensor]
@@ -301,9 +312,12 @@ class Graph:
         producer = self._producer[old]
         self._unindex(producer)
         producer.outputs = [new if o == old else o for o in producer.outputs]
+        producer.is_as_read = False
         self._index(producer)
-        if old in self.types:
-            self.types[new] = self.types.pop(old)
+        found = self._types.get(old)
+        if found is not None:
+            self._types.forget(old)
+            self._types[new] = found
         self.redirect(self.consumers(old), old, new)
 
     def _keep_output_name(self, output: str, value: str) -> None:
@@ -338,6 +352,7 @@ class Graph:
 
 def _rename_reads(node: Node, old: str, new: str) -> None:
     node.inputs = [new if t == old else t for t in node.inputs]
+    node.is_as_read = False
     for graph in node.subgraphs.values():
         if old in set(captured(graph)):
             graph.replace_uses(old, new)

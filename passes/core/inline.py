@@ -45,10 +45,8 @@ def _copied(node: Node, names: dict[str, str], outside: Graph) -> Node:
     """A copy of `node` as part of `outside`, its subgraphs with it."""
     proto = node.to_proto()
     _rename(proto, names)
-    copy = outside.model.read_node(proto, outside)
-    copy.name = outside.unique(node.name) if node.name else ""
-    copy.proto = node.proto
-    return copy
+    proto.name = outside.unique(node.name) if node.name else ""
+    return outside.model.read_node(proto, outside)
 
 
 def _rename(proto: NodeProto, names: dict[str, str]) -> None:

@@ -8,32 +8,17 @@ from typing import TYPE_CHECKING
 
 import onnx
 import onnx.inliner
-from onnx import (
-    AttributeProto,
-    GraphProto,
-    ModelProto,
-    NodeProto,
-    TensorProto,
-    TypeProto,
-    ValueInfoProto,
-    helper,
-    numpy_helper,
-)
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, numpy_helper
 
 from trtconv.passes.core.external import is_external, is_within, locate, read
-from trtconv.passes.core.graph import Graph, TensorType
+from trtconv.passes.core.graph import Graph
+from trtconv.passes.core.inference import IR_VERSION_WITH_FREE_INITIALIZERS, infer_model
 from trtconv.passes.core.node import Node
 from trtconv.passes.core.order import in_order
+from trtconv.passes.core.types import tensor_type, value_info
 
 if TYPE_CHECKING:
     from trtconv.passes.core.graph import Array
-
-INFERENCE_DATA_LIMIT = 1024
-"""Bytes of an initializer that shape inference gets to see; shapes, axes and pads are far smaller."""
-
-
-IR_VERSION_WITH_FREE_INITIALIZERS = 4
-"""Before it, every initializer had to be a graph input, too. TensorRT takes such inputs for constants, and so do we."""
 
 
 class Model:
@@ -42,10 +27,10 @@ class Model:
     def __init__(self, proto: ModelProto, file: str = "") -> None:
         self.proto, self.file = proto, file
         self.main = Graph(self)
+        self._types_wanted, self._inferred_at = True, 0
         self._read(proto.graph, self.main)
         for graph in self.graphs():
             graph.put_in_order(in_order(graph, {t.values.name for t in proto.graph.sparse_initializer}))
-        self.infer()
 
     @property
     def opset(self) -> int:
@@ -67,7 +52,7 @@ class Model:
         """Every element type that is known to occur, of weights too."""
         found: set[int] = set()
         for graph in self.graphs():
-            found.update(t.dtype for t in graph.types.values())
+            found |= graph.types.dtypes()
             found.update(t.dtype for t in graph.inputs.values() if t is not None)
             found.update(t.data_type for t in graph.initializers.values())
         return found
@@ -84,8 +69,8 @@ class Model:
         """Write every local function in place of its calls; graphs and nodes are new ones afterwards."""
         self.proto = onnx.inliner.inline_local_functions(self.commit(), convert_version=True)
         self.main = Graph(self)
+        self._types_wanted = True
         self._read(self.proto.graph, self.main)
-        self.infer()
 
     def array(self, tensor: TensorProto) -> Array:
         """Data of an initializer; external data is mapped from the model's folder. Raises ExternalDataError."""
@@ -119,96 +104,52 @@ class Model:
 
     # --- types -----------------------------------------------------------------------------
 
+    @property
+    def revision(self) -> int:
+        """Counts changes of all graphs."""
+        return sum(graph.revision for graph in self.graphs())
+
     def infer(self) -> None:
-        """Infer element types and shapes anew for every graph (ONNX shape inference with data propagation)."""
-        skeleton = self._skeleton()
-        try:
-            inferred = onnx.shape_inference.infer_shapes(skeleton, data_prop=True)
-        except (onnx.shape_inference.InferenceError, RuntimeError, ValueError):
-            inferred = skeleton
-        self._take_types(inferred.graph, self.main)
+        """Let types be inferred anew when next asked for, if the graphs have changed since."""
+        self._types_wanted = self._types_wanted or self.revision != self._inferred_at
 
-    def _skeleton(self) -> ModelProto:
-        """The model without the data of large initializers, which become inputs of the same type."""
-        out = ModelProto(ir_version=max(self.proto.ir_version, IR_VERSION_WITH_FREE_INITIALIZERS))
-        out.opset_import.extend(self.proto.opset_import)
-        out.functions.extend(self.proto.functions)
-        out.graph.CopyFrom(self.graph_to_proto(self.main, INFERENCE_DATA_LIMIT))
-        return out
-
-    def _take_types(self, proto: GraphProto, graph: Graph) -> None:
-        graph.types = {}
-        for value in (*proto.value_info, *proto.input, *proto.output):
-            found = tensor_type(value.type)
-            if found is not None and value.name not in graph.initializers:
-                graph.types[value.name] = found
-        for node_proto, node in zip(proto.node, graph.nodes, strict=True):
-            for attribute in node_proto.attribute:
-                if attribute.name in node.subgraphs:
-                    self._take_types(attribute.g, node.subgraphs[attribute.name])
-
-    def infer_node(self, graph: Graph, node: Node) -> dict[str, TensorType]:
-        """Types of the outputs of one node, from its inputs; kept in `graph.types`. Empty where nothing is known."""
-        types = {t: graph.type(t) for t in node.inputs if t}
-        if node.subgraphs or any(t is None for t in types.values()):
-            return {}
-        try:
-            schema = onnx.defs.get_schema(node.op_type, self.opset, node.domain)
-            inferred = onnx.shape_inference.infer_node_outputs(
-                schema,
-                node.to_proto(),
-                {name: type_proto(t) for name, t in types.items() if t is not None},
-                {t: c for t in node.inputs if t and (c := self._small_constant(graph, t)) is not None},
-                opset_imports=list(self.proto.opset_import),
-            )
-        except (onnx.defs.SchemaError, onnx.shape_inference.InferenceError, RuntimeError, ValueError, KeyError):
-            return {}
-        found = {name: t for name, proto in inferred.items() if (t := tensor_type(proto)) is not None}
-        graph.types.update(found)
-        return found
-
-    def _small_constant(self, graph: Graph, tensor: str) -> TensorProto | None:
-        proto = graph.constant_proto(tensor)
-        if proto is None or is_external(proto) or data_size(proto) > INFERENCE_DATA_LIMIT:
-            return None
-        return proto
+    def ensure_types(self) -> None:
+        """Infer types for the first time, or after `infer`."""
+        if self._types_wanted:
+            self._types_wanted, self._inferred_at = False, self.revision
+            infer_model(self)
 
     # --- writing ---------------------------------------------------------------------------
 
     def commit(self) -> ModelProto:
         """Write the graphs back into the proto and return it."""
-        nodes = [node.to_proto() for node in self.main.nodes]
+        nodes = [node.shared_proto() for node in self.main.nodes]
         proto = self.proto.graph
         del proto.node[:]
         proto.node.extend(nodes)
         _keep_only(proto, self.main)
         self.proto.ir_version = max(self.proto.ir_version, IR_VERSION_WITH_FREE_INITIALIZERS)
-        del proto.value_info[:]
-        proto.value_info.extend(self._value_infos(self.main))
+        if proto.value_info:
+            del proto.value_info[:]
+            proto.value_info.extend(self._value_infos(self.main))
         return self.proto
 
-    def graph_to_proto(self, graph: Graph, data_limit: int | None = None) -> GraphProto:
-        """GraphProto of `graph`; with a limit, larger initializers become inputs, and nodes have no metadata."""
+    def graph_to_proto(self, graph: Graph) -> GraphProto:
+        """GraphProto of `graph`, a subgraph."""
         out = GraphProto(name=graph.name, doc_string=graph.doc_string)
-        out.node.extend(node.to_proto() if data_limit is None else node.bare_proto() for node in graph.nodes)
+        out.node.extend(node.shared_proto() for node in graph.nodes)
         out.input.extend(value_info(name, found) for name, found in graph.inputs.items())
         out.output.extend(value_info(name, graph.output_types[name]) for name in graph.outputs)
-        for name, tensor in graph.initializers.items():
-            if data_limit is None or (data_size(tensor) <= data_limit and not is_external(tensor)):
-                out.initializer.append(tensor)
-            else:
-                out.input.append(value_info(name, TensorType(tensor.data_type, tuple(tensor.dims))))
-        if data_limit is None:
-            out.value_info.extend(self._value_infos(graph))
+        out.initializer.extend(graph.initializers.values())
         return out
 
     @staticmethod
     def _value_infos(graph: Graph) -> Iterator[ValueInfoProto]:
-        outside = set(graph.inputs) | set(graph.outputs)
+        outside, types = set(graph.inputs) | set(graph.outputs), graph.types
         for node in graph.nodes:
             for name in node.outputs:
-                if name in graph.types and name not in outside:
-                    yield value_info(name, graph.types[name])
+                if name not in outside and (found := types.get(name)) is not None:
+                    yield value_info(name, found)
 
 
 def _keep_only(proto: GraphProto, graph: Graph) -> None:
@@ -232,36 +173,3 @@ def _keep_only(proto: GraphProto, graph: Graph) -> None:
             wanted = types.get(value.name)
             if wanted is not None and tensor_type(value.type) != wanted:
                 value.CopyFrom(value_info(value.name, wanted))
-
-
-def data_size(tensor: TensorProto) -> int:
-    """Bytes that the data of `tensor` takes, told from its dimensions."""
-    count = 1
-    for dim in tensor.dims:
-        count *= dim
-    if tensor.data_type == TensorProto.STRING:
-        return count * 16
-    return int(count * helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize)
-
-
-def tensor_type(proto: TypeProto) -> TensorType | None:
-    """TensorType of a TypeProto; None for sequences, optionals and missing types."""
-    if proto.WhichOneof("value") != "tensor_type" or not proto.tensor_type.elem_type:
-        return None
-    tensor = proto.tensor_type
-    if not tensor.HasField("shape"):
-        return TensorType(tensor.elem_type, None)
-    shape = tuple(d.dim_value if d.HasField("dim_value") else (d.dim_param or None) for d in tensor.shape.dim)
-    return TensorType(tensor.elem_type, shape)
-
-
-def type_proto(found: TensorType) -> TypeProto:
-    """TypeProto of a TensorType."""
-    return helper.make_tensor_type_proto(found.dtype, found.shape)
-
-
-def value_info(name: str, found: TensorType | None) -> ValueInfoProto:
-    """ValueInfoProto of a tensor; without a type where none is known."""
-    if found is None:
-        return ValueInfoProto(name=name)
-    return helper.make_tensor_value_info(name, found.dtype, found.shape)

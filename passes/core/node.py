@@ -27,30 +27,45 @@ class Node:
     subgraphs: dict[str, Graph] = field(default_factory=dict)
     proto: NodeProto | None = field(default=None, repr=False)
     """Where the node came from: carries doc string and metadata (source lines, module scopes)."""
+    is_as_read: bool = field(default=False, init=False, repr=False)
+    """Whether `proto` says all that the node says; a copy with other inputs never claims so."""
 
     @classmethod
     def from_proto(cls, proto: NodeProto) -> Node:
         """View of `proto`; subgraphs are attached by `Model`."""
-        return cls(
+        domain = proto.domain
+        node = cls(
             proto.op_type,
             list(proto.input),
             list(proto.output),
             proto.name,
-            "" if proto.domain in STANDARD_DOMAINS else proto.domain,
+            "" if domain in STANDARD_DOMAINS else domain,
             {a.name: a for a in proto.attribute},
             proto=proto,
         )
+        node.is_as_read = True
+        return node
 
     def to_proto(self) -> NodeProto:
-        """A NodeProto with everything the view knows, subgraphs included."""
-        out = self.bare_proto()
+        """A NodeProto of its own with everything the view knows, subgraphs included."""
+        out = self._bare_proto()
         if self.proto is not None:
             out.doc_string = self.proto.doc_string
             out.metadata_props.extend(self.proto.metadata_props)
         return out
 
-    def bare_proto(self) -> NodeProto:
+    def shared_proto(self) -> NodeProto:
+        """The same to read or to copy from: the one from the file where nothing has changed."""
+        as_read = self.proto is not None and self.is_as_read and not self.subgraphs
+        return self.proto if self.proto is not None and as_read else self.to_proto()
+
+    def proto_without_texts(self) -> NodeProto:
         """The same without doc string and metadata, which exporters fill with more text than all the rest."""
+        if self.proto is None or self.proto.metadata_props or self.proto.doc_string:
+            return self._bare_proto()
+        return self.shared_proto()
+
+    def _bare_proto(self) -> NodeProto:
         out = NodeProto(op_type=self.op_type, name=self.name, domain=self.domain)
         out.input.extend(self.inputs)
         out.output.extend(self.outputs)

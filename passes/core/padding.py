@@ -12,8 +12,9 @@ from onnx import helper
 from trtconv.passes.core.rewrite import Refused, Replacement
 
 if TYPE_CHECKING:
-    from trtconv.passes.core.graph import Array, Dim, Graph
+    from trtconv.passes.core.graph import Array, Graph
     from trtconv.passes.core.node import Node
+    from trtconv.passes.core.types import Dim
 
 BLOCK_LIMIT = 1 << 20
 """Bytes of a border that may be stored in the file; a larger one is expanded from a scalar."""

@@ -15,8 +15,9 @@ from trtconv.passes.core.rewrite import Refused, Replacement
 from trtconv.passes.core.sampling import F32, Grid, Sampling, matrix, nearest, outside
 
 if TYPE_CHECKING:
-    from trtconv.passes.core.graph import Dim, Graph
+    from trtconv.passes.core.graph import Graph
     from trtconv.passes.core.node import Node
+    from trtconv.passes.core.types import Dim
 
 FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE)
 PROBES = (1, 2, 3, 5, 8, 33)

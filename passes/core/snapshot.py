@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from onnx import TensorProto
 
-    from trtconv.passes.core.graph import Graph, TensorType
+    from trtconv.passes.core.graph import Graph
     from trtconv.passes.core.model import Model
     from trtconv.passes.core.node import Node
+    from trtconv.passes.core.types import TensorType
 
 
 def frozen(node: Node) -> Node:
     """A copy of `node` that does not follow later renamings."""
     copies = list(node.inputs), list(node.outputs), dict(node.attributes)
-    return dataclasses.replace(node, inputs=copies[0], outputs=copies[1], attributes=copies[2])
+    copy = dataclasses.replace(node, inputs=copies[0], outputs=copies[1], attributes=copies[2])
+    copy.is_as_read = node.is_as_read
+    return copy
 
 
 class GraphThen:
@@ -27,7 +30,7 @@ class GraphThen:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.nodes = [(node, frozen(node)) for node in graph.nodes]
-        self.inputs, self.initializers, self.types = dict(graph.inputs), dict(graph.initializers), dict(graph.types)
+        self.inputs, self.initializers, self.types = dict(graph.inputs), dict(graph.initializers), graph.types.copy()
         self.outputs, self.output_types = list(graph.outputs), dict(graph.output_types)
         self.names = set(graph._names)
         self._producer = {o: copy for _, copy in self.nodes for o in copy.outputs if o}
@@ -64,14 +67,16 @@ class GraphThen:
         """Put nodes, weights and types back; `reindex` has to follow."""
         for node, copy in self.nodes:
             node.inputs, node.outputs, node.attributes = list(copy.inputs), list(copy.outputs), dict(copy.attributes)
+            node.is_as_read = copy.is_as_read
         graph = self.graph
-        graph.inputs, graph.initializers, graph.types = dict(self.inputs), dict(self.initializers), dict(self.types)
+        graph.inputs, graph.initializers = dict(self.inputs), dict(self.initializers)
+        graph.take_types(self.types.copy())
         graph.outputs, graph.output_types = list(self.outputs), dict(self.output_types)
         graph._nodes, graph._pending, graph._names = [node for node, _ in self.nodes], {}, set(self.names)
 
     def reindex(self) -> None:
         """Index the graph anew, once the content of all graphs is back."""
-        for index in (self.graph._producer, self.graph._consumers, self.graph._by_op, self.graph._reads):
+        for index in (self.graph._producer, self.graph._consumers, self.graph._by_operator, self.graph._reads):
             index.clear()
         for node in self.graph._nodes:
             self.graph._index(node)

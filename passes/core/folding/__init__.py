@@ -4,11 +4,12 @@ from trtconv.passes.core.folding.facts import Facts
 from trtconv.passes.core.folding.fold import fold
 from trtconv.passes.core.folding.graphtypes import GraphTypes
 from trtconv.passes.core.folding.leftover import is_foldable, reads_outside_data, reason_to_leave
-from trtconv.passes.core.folding.noops import why_no_op
+from trtconv.passes.core.folding.noops import OPERATORS, why_no_op
 from trtconv.passes.core.folding.repeated import merge_repeated
 from trtconv.passes.core.folding.shared import all_facts, facts_of, keep_facts
 
 __all__ = [
+    "OPERATORS",
     "Facts",
     "GraphTypes",
     "all_facts",

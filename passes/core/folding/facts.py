@@ -14,9 +14,9 @@ from trtconv.passes.core.folding.dims import dim, unknown
 from trtconv.passes.core.folding.evaluate import EVALUATORS, evaluate, of_shape
 from trtconv.passes.core.folding.shapes import RULES, Shape
 from trtconv.passes.core.folding.values import MALFORMED, Value
-from trtconv.passes.core.graph import Graph, TensorType
-from trtconv.passes.core.model import data_size
+from trtconv.passes.core.graph import Graph
 from trtconv.passes.core.node import Node
+from trtconv.passes.core.types import TensorType, data_size
 
 if TYPE_CHECKING:
     from trtconv.passes.core.folding.values import DType

@@ -15,9 +15,9 @@ from trtconv.passes.core.folding.arguments import constant_arguments
 from trtconv.passes.core.folding.dims import Size, name_of
 from trtconv.passes.core.folding.facts import GROWTH_LIMIT, Facts
 from trtconv.passes.core.folding.shared import all_facts, keep_facts
-from trtconv.passes.core.graph import Dim, TensorType
 from trtconv.passes.core.node import Node
 from trtconv.passes.core.rewrite import Replacement
+from trtconv.passes.core.types import Dim, TensorType
 
 if TYPE_CHECKING:
     from trtconv.passes.core.graph import Array
@@ -38,7 +38,8 @@ def fold(model: Model, name: str) -> list[Edit]:
         if not any(folder.has_computed for folder in folders):
             break
     for folder in folders:
-        folder.write_types()
+        folder.graph.refine_types(folder.refined)
+    model.infer()
     if edits:
         keep_facts(model, name)
     return edits
@@ -94,7 +95,6 @@ class Folder:
         self.graph.remove(node)
         for tensor, proto in tensors.items():
             self.graph.initializers[tensor] = proto
-            self.graph.types.pop(tensor, None)
 
     # --- computed tensors ------------------------------------------------------------------
 
@@ -147,16 +147,13 @@ class Folder:
         self.graph.apply(replacement)
         return tuple(replacement.nodes)
 
-    def write_types(self) -> None:
-        """Note the sizes that the walk has found in the types of tensors that stay."""
-        for tensor, found in self.graph.types.items():
-            shape = self.facts.shapes.get(tensor)
-            if shape is None or found.is_static:
-                continue
-            before = found.shape if found.shape is not None and len(found.shape) == len(shape) else (None,) * len(shape)
-            dims = tuple(_named(size, old) for size, old in zip(shape, before, strict=True))
-            if dims != found.shape:
-                self.graph.types[tensor] = TensorType(found.dtype, dims)
+    def refined(self, tensor: str, found: TensorType) -> TensorType:
+        """`found` with the sizes that the walk knows and inference does not."""
+        shape = self.facts.shapes.get(tensor)
+        if shape is None or found.is_static:
+            return found
+        before = found.shape if found.shape is not None and len(found.shape) == len(shape) else (None,) * len(shape)
+        return TensorType(found.dtype, tuple(_named(size, old) for size, old in zip(shape, before, strict=True)))
 
     # --- arguments -------------------------------------------------------------------------
 
@@ -184,8 +181,8 @@ class Folder:
 
 def _named(size: Size, before: Dim) -> Dim:
     """A number, the name of a dimension, or what was known before."""
-    if isinstance(size, int):
-        return size
+    if isinstance(size, int) or isinstance(before, int):
+        return size if isinstance(size, int) else before
     return name_of(size) or before
 
 

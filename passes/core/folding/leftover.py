@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from trtconv.passes.core.folding.batch import is_pure
 from trtconv.passes.core.folding.facts import GROWTH_LIMIT, is_left_outside
-from trtconv.passes.core.model import data_size, type_proto
+from trtconv.passes.core.types import data_size, type_proto
 
 if TYPE_CHECKING:
     from trtconv.passes.core.graph import Graph

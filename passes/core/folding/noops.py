@@ -27,7 +27,7 @@ def why_no_op(node: Node, graph: Graph, known: Known) -> str:
     """Why output 0 of `node` is its input 0; empty where it is not, or where that cannot be told."""
     if node.domain or not node.input(0) or any(graph.consumers(o) or graph.is_output(o) for o in node.outputs[1:]):
         return ""
-    rule = RULES_BY_OPERATOR.get(node.op_type)
+    rule = _RULES.get(node.op_type)
     try:
         return "" if rule is None else rule(node, graph, known)
     except MALFORMED:
@@ -106,7 +106,7 @@ def _reduce(node: Node, graph: Graph, known: Known) -> str:
     return "every reduced axis has one element" if all(shape[a] == 1 for a in axes) else ""
 
 
-RULES_BY_OPERATOR: dict[str, Rule] = {
+_RULES: dict[str, Rule] = {
     "Identity": _identity,
     "Cast": _cast,
     "Dropout": _dropout,
@@ -118,3 +118,6 @@ RULES_BY_OPERATOR: dict[str, Rule] = {
     **dict.fromkeys(SAME_SHAPE_MEANS_SAME, _same_shape),
     **dict.fromkeys(ONE_INPUT, _only_input),
 }
+
+OPERATORS = tuple(_RULES)
+"""Operators that may hand their input on."""

@@ -1,0 +1,117 @@
+"""Element types and shapes of tensors, and how they stand in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from onnx import TensorProto, TypeProto, ValueInfoProto, helper
+
+Dim = int | str | None
+"""A dimension: known, named (`dim_param`), or unknown."""
+
+
+class TensorType(NamedTuple):
+    """Element type (`onnx.TensorProto.DataType`) and shape; `shape` is None when not even the rank is known."""
+
+    dtype: int
+    shape: tuple[Dim, ...] | None
+
+    @property
+    def rank(self) -> int | None:
+        """Number of dimensions, or None."""
+        return None if self.shape is None else len(self.shape)
+
+    @property
+    def is_static(self) -> bool:
+        """Whether every dimension is a number."""
+        return self.shape is not None and all(isinstance(d, int) for d in self.shape)
+
+
+class Types:
+    """Types by tensor, read from the protos of shape inference when first asked for: most never are."""
+
+    def __init__(self, protos: dict[str, TypeProto] | None = None) -> None:
+        self.refine: Refine | None = None
+        self._protos = protos or {}
+        self._known: dict[str, TensorType] = {}
+
+    def refine_with(self, refine: Refine | None) -> None:
+        """Let `refine` say more of each type, of those that were asked for before, too."""
+        self.refine = refine
+        if refine is not None:
+            self._known = {tensor: refine(tensor, found) for tensor, found in self._known.items()}
+
+    def get(self, tensor: str) -> TensorType | None:
+        """Type of `tensor`; None where it is unknown, or no tensor's."""
+        found = self._known.get(tensor)
+        if found is None and tensor in self._protos:
+            found = tensor_type(self._protos.pop(tensor))
+            if found is not None:
+                found = self._known[tensor] = found if self.refine is None else self.refine(tensor, found)
+        return found
+
+    def __setitem__(self, tensor: str, found: TensorType) -> None:
+        self._known[tensor] = found
+
+    def __contains__(self, tensor: str) -> bool:
+        return self.get(tensor) is not None
+
+    def forget(self, tensor: str) -> None:
+        """Drop what is known of `tensor`."""
+        self._known.pop(tensor, None)
+        self._protos.pop(tensor, None)
+
+    def copy(self) -> Types:
+        """The same types, to change by themselves."""
+        other = Types(dict(self._protos))
+        other.refine, other._known = self.refine, dict(self._known)
+        return other
+
+    def items(self) -> Iterator[tuple[str, TensorType]]:
+        """Every tensor with its type."""
+        for tensor in list(self._protos):
+            self.get(tensor)
+        yield from list(self._known.items())
+
+    def dtypes(self) -> set[int]:
+        """Every element type that occurs."""
+        unread = {p.tensor_type.elem_type for p in self._protos.values() if p.HasField("tensor_type")}
+        return unread | {found.dtype for found in self._known.values()}
+
+
+Refine = Callable[[str, TensorType], TensorType]
+"""Says more of a tensor's type than shape inference did."""
+
+
+def data_size(tensor: TensorProto) -> int:
+    """Bytes that the data of `tensor` takes, told from its dimensions."""
+    count = 1
+    for dim in tensor.dims:
+        count *= dim
+    if tensor.data_type == TensorProto.STRING:
+        return count * 16
+    return int(count * helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize)
+
+
+def tensor_type(proto: TypeProto) -> TensorType | None:
+    """TensorType of a TypeProto; None for sequences, optionals and missing types."""
+    if proto.WhichOneof("value") != "tensor_type" or not proto.tensor_type.elem_type:
+        return None
+    tensor = proto.tensor_type
+    if not tensor.HasField("shape"):
+        return TensorType(tensor.elem_type, None)
+    shape = tuple(d.dim_value if d.HasField("dim_value") else (d.dim_param or None) for d in tensor.shape.dim)
+    return TensorType(tensor.elem_type, shape)
+
+
+def type_proto(found: TensorType) -> TypeProto:
+    """TypeProto of a TensorType."""
+    return helper.make_tensor_type_proto(found.dtype, found.shape)
+
+
+def value_info(name: str, found: TensorType | None) -> ValueInfoProto:
+    """ValueInfoProto of a tensor; without a type where none is known."""
+    if found is None:
+        return ValueInfoProto(name=name)
+    return helper.make_tensor_value_info(name, found.dtype, found.shape)
