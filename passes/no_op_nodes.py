@@ -67,7 +67,7 @@ class NoOpNodes(ModelPass):
 
     def candidates(self, graph: Graph, target: Target) -> list[Node]:
         """Nodes of the operators that can be no-ops."""
-        return graph.nodes_of(OPERATORS, self.domains)
+        return graph.nodes_where(lambda op_type, domain: not domain and op_type in OPERATORS)
 
     def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
         """A node that hands its input on, where its readers can read the input instead."""
@@ -80,14 +80,14 @@ class NoOpNodes(ModelPass):
 
     def mend(self, model: Model, target: Target) -> list[Edit]:
         """Remove all of them."""
-        edits = [edit for facts in all_facts(model, self.name()) for edit in self._mend(facts)]
+        edits = [edit for facts in all_facts(model, self.name()) for edit in self._mend(facts, target)]
         if edits:
             keep_facts(model, self.name())
         return edits
 
-    def _mend(self, facts: Facts) -> list[Edit]:
+    def _mend(self, facts: Facts, target: Target) -> list[Edit]:
         edits, graph = [], facts.graph
-        for node in list(graph.nodes):
+        for node in self.candidates(graph, target):
             why = why_no_op(node, graph, facts) if _is_removable(node, graph) else ""
             if why:
                 edits.append(Edit(self.name(), node.label, node.op_type, why, (node,), ()))

@@ -25,7 +25,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trtconv.passes.core import Edit, Example, Graph, ModelPass, Node, Target, Trouble
-from trtconv.passes.core.folding import facts_of, keep_facts, merge_repeated
+from trtconv.passes.core.folding import facts_of, is_settled, keep_facts, merge_repeated, settle
 
 if TYPE_CHECKING:
     from trtconv.passes.core import Model
@@ -67,9 +67,12 @@ class RepeatedNodes(ModelPass):
 
     def mend(self, model: Model, target: Target) -> list[Edit]:
         """Merge all of them."""
+        if is_settled(model, self.name()):
+            return []
         merged = merge_repeated(facts_of(model, self.name()))
         if merged:
             keep_facts(model, self.name())
+        settle(model, self.name())
         return [self._edit(node, first) for node, first in merged]
 
     def _edit(self, node: Node, first: Node) -> Edit:

@@ -45,6 +45,7 @@ class Graph:
         self._types = Types()
         self.revision = 0
         """Counts changes: what was learnt of the graph at a revision holds as long as it is the same."""
+        self._swept_at = 0
         self._nodes: list[Node] = []
         self._producer: dict[str, Node] = {}
         self._consumers: dict[str, dict[Node, None]] = {}
@@ -282,16 +283,27 @@ class Graph:
 
         Subgraphs come first: what they read no more from here loses a reader.
         """
-        dropped = [gone for node in self.nodes for inner in node.subgraphs.values() for gone in inner.sweep()]
+        dropped = [gone for node in self.owners for inner in node.subgraphs.values() for gone in inner.sweep()]
         for node in [n for n in self._reads if self._reads[n] != list(reads(n))]:
             self._unindex(node)
             self._index(node)
-        for node in reversed(self.nodes):
-            if not any(self._consumers.get(o) or self.is_output(o) for o in node.outputs if o):
-                self.remove(node)
-                dropped.append(node)
+        if self._swept_at == self.revision:
+            return dropped
+        dropped += self._drop_unread()
         for name in [n for n in self.initializers if not self._consumers.get(n) and not self.is_output(n)]:
             del self.initializers[name]
+        self._swept_at = self.revision
+        return dropped
+
+    def _drop_unread(self) -> list[Node]:
+        dropped, readers, ends = [], self._consumers, self.output_types
+        for node in reversed(self.nodes):
+            for tensor in node.outputs:
+                if readers.get(tensor) or tensor in ends:
+                    break
+            else:
+                self.remove(node)
+                dropped.append(node)
         return dropped
 
     def replace_uses(self, old: str, new: str) -> None:

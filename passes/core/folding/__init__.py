@@ -6,7 +6,7 @@ from trtconv.passes.core.folding.graphtypes import GraphTypes
 from trtconv.passes.core.folding.leftover import is_foldable, reads_outside_data, reason_to_leave
 from trtconv.passes.core.folding.noops import OPERATORS, why_no_op
 from trtconv.passes.core.folding.repeated import merge_repeated
-from trtconv.passes.core.folding.shared import all_facts, facts_of, keep_facts
+from trtconv.passes.core.folding.shared import all_facts, facts_of, is_settled, keep_facts, settle
 
 __all__ = [
     "OPERATORS",
@@ -16,9 +16,11 @@ __all__ = [
     "facts_of",
     "fold",
     "is_foldable",
+    "is_settled",
     "keep_facts",
     "merge_repeated",
     "reads_outside_data",
     "reason_to_leave",
+    "settle",
     "why_no_op",
 ]

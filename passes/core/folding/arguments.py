@@ -82,3 +82,6 @@ def _end(end: Size, size: Size, step: int) -> int | None:
 
 
 _RULES: dict[str, Callable[[Node, Shape, Known], Arguments]] = {"Reshape": _reshape, "Expand": _expand, "Slice": _slice}
+
+TAKES_ARGUMENTS = tuple(_RULES)
+"""Operators whose computed argument may become a constant."""

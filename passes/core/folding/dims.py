@@ -6,7 +6,7 @@ be decided; what cannot be expressed becomes an atom of its own, equal only to i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 
@@ -101,6 +101,17 @@ def name_of(size: Expr) -> str | None:
         return None
     ((atom, power),) = monomial
     return str(atom.args[0]) if atom.kind == "dim" and len(atom.args) == power == 1 else None
+
+
+def mentions(size: Size, tensors: Sequence[str]) -> bool:
+    """Whether `size` is made of a dimension or an element that is known by one of `tensors`."""
+    if isinstance(size, int):
+        return False
+    return any(
+        atom.args[0] in tensors or any(isinstance(a, Expr) and mentions(a, tensors) for a in atom.args)
+        for monomial in size.terms
+        for atom, _ in monomial
+    )
 
 
 def is_nonnegative(size: Size) -> bool:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from onnx import TensorProto
 
-from trtconv.passes.core.folding import arithmetic, shapes_computed  # noqa: F401 (they register their rules)
+from trtconv.passes.core.folding import arithmetic, dtypes, shapes_computed  # noqa: F401 (they register their rules)
 from trtconv.passes.core.folding.batch import is_pure
-from trtconv.passes.core.folding.dims import dim, unknown
+from trtconv.passes.core.folding.dims import dim, mentions, unknown
 from trtconv.passes.core.folding.evaluate import EVALUATORS, evaluate, of_shape
+from trtconv.passes.core.folding.memo import INTERN_LIMIT, Memo, attributes_key
 from trtconv.passes.core.folding.shapes import RULES, Shape
 from trtconv.passes.core.folding.values import MALFORMED, Value
 from trtconv.passes.core.graph import Graph
@@ -19,12 +21,18 @@ from trtconv.passes.core.node import Node
 from trtconv.passes.core.types import TensorType, data_size
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from trtconv.passes.core.folding.memo import Told
     from trtconv.passes.core.folding.values import DType
     from trtconv.passes.core.graph import Array
     from trtconv.passes.core.model import Model
 
 READ_LIMIT = 1 << 15
 """Bytes of an initializer that are read to follow its elements; larger ones are constants all the same."""
+
+ARGUMENT_LIMIT = 1 << 10
+"""Bytes of what can be an argument of an operator: shapes, axes, pads, scales. Weights are larger."""
 
 EXTERNAL_LIMIT = 1 << 10
 """Bytes of an initializer that are read from an external file: those of a shape, never of a weight."""
@@ -34,7 +42,6 @@ GROWTH_LIMIT = 16 << 20
 
 UNKNOWN_LIMIT = 16
 """Elements of an integer tensor computed at run time that are followed as unknowns."""
-
 
 WHOLE_NUMBERS: dict[int, DType] = {TensorProto.INT64: np.dtype(np.int64), TensorProto.INT32: np.dtype(np.int32)}
 
@@ -51,14 +58,18 @@ class Facts:
     is left to ONNX Runtime; `too_large` are constants that would be too large in the file.
     """
 
-    def __init__(self, graph: Graph, outer: Facts | None = None) -> None:
+    def __init__(self, graph: Graph, outer: Facts | None = None, memo: Memo | None = None) -> None:
         self.graph, self.outer, self.opset = graph, outer, graph.opset
+        self.memo: Memo = outer.memo if outer is not None else memo or Memo()
         self.repeats: bool = outer is not None and (outer.repeats or _is_repeated(graph))
         self.shapes: dict[str, Shape] = {}
         self.values: dict[str, Value] = {}
         self.pending: dict[str, Node] = {}
         self.too_large: set[str] = set()
         self.inner: dict[Graph, Facts] = {}
+        self.asked_inference = False
+        """Whether a shape here or in a subgraph is one that inference told, and may tell better of a changed graph."""
+        self._dtypes: dict[str, int | None] = {}
         self._unread: set[str] = set()
         if not self.repeats:
             self._take_inputs()
@@ -92,31 +103,56 @@ class Facts:
 
     def shape(self, tensor: str) -> Shape | None:
         """Shape of `tensor`, None when not even the rank is known."""
+        found = self.shapes.get(tensor)
+        if found is not None or not tensor:
+            return found
+        if tensor in self.graph.initializers:
+            found = self.shapes[tensor] = tuple(self.graph.initializers[tensor].dims)
+            return found
         home = self._home(tensor)
-        if home is None:
-            return None
-        found = home.shapes.get(tensor)
-        if found is None and tensor in home.graph.initializers:
-            found = home.shapes[tensor] = tuple(home.graph.initializers[tensor].dims)
-        return found
+        return None if home is None or home is self else home.shape(tensor)
 
     def value(self, tensor: str) -> Value | None:
         """Elements of a small tensor, None when nothing is known of them."""
+        found = self.values.get(tensor)
+        if found is not None or not tensor:
+            return found
+        proto = self.graph.initializers.get(tensor)
+        if proto is not None:
+            return self._read(tensor, proto, READ_LIMIT)
         home = self._home(tensor)
-        if home is None:
-            return None
-        if tensor not in home.values and tensor in home.graph.initializers and tensor not in home._unread:
-            home._read(tensor)
-        return home.values.get(tensor)
+        return None if home is None or home is self else home.value(tensor)
 
-    def _read(self, tensor: str) -> None:
-        proto = self.graph.initializers[tensor]
-        is_text = proto.data_type == TensorProto.STRING
-        if data_size(proto) > READ_LIMIT or is_text or is_left_outside(proto, self.graph.model):
+    def _read(self, tensor: str, proto: TensorProto, limit: int) -> Value | None:
+        if tensor in self._unread or data_size(proto) > limit:
+            return None
+        if proto.data_type == TensorProto.STRING or is_left_outside(proto, self.graph.model):
             self._unread.add(tensor)
-            return
-        data = self.graph.model.array(proto)
-        self.values[tensor] = Value(data, data.dtype)
+            return None
+        found = self.values[tensor] = self.memo.constant(proto, self.graph.model)
+        return found
+
+    def small_constant(self, tensor: str) -> Value | None:
+        """The value of a constant that is small enough to be compared: equal ones are one object."""
+        value = self.values.get(tensor)
+        if value is None and tensor in self.graph.initializers:
+            value = self._read(tensor, self.graph.initializers[tensor], INTERN_LIMIT)
+        is_small = value is not None and value.is_known and value.data.nbytes <= INTERN_LIMIT
+        return value if is_small else None
+
+    def dtype(self, tensor: str) -> int | None:
+        """Element type of `tensor`, from the schemas of the operators where they tell it, else as inferred."""
+        trail, found = [], self._dtypes.get(tensor)
+        while found is None:
+            trail.append(tensor)
+            node = self.graph.producer(tensor)
+            source = None if node is None else dtypes.of_output(node, node.outputs.index(tensor), self.opset)
+            if not isinstance(source, str):
+                found = self.graph.dtype(tensor) if source is None else source
+                break
+            tensor, found = source, self._dtypes.get(source)
+        self._dtypes.update(dict.fromkeys(trail, found))
+        return found
 
     def known(self, tensor: str) -> Array | None:
         """The array behind a constant that is not left to ONNX Runtime."""
@@ -124,11 +160,6 @@ class Facts:
         if value is not None and value.is_known:
             return value.data
         return self.graph.constant(tensor)
-
-    def is_small(self, tensor: str, limit: int) -> bool:
-        """Whether `tensor` is an initializer of this graph of at most `limit` bytes."""
-        proto = self.graph.initializers.get(tensor)
-        return proto is not None and data_size(proto) <= limit
 
     def is_constant(self, tensor: str) -> bool:
         """Whether the value of `tensor` does not depend on the inputs of the model."""
@@ -149,63 +180,100 @@ class Facts:
         if node.op_type == "Constant" and not node.domain:
             self._learn_constant(node)
             return
-        self._learn_shapes(node)
-        if not node.domain:
-            self._learn_values(node)
+        shapes, value = ((), None) if node.domain else self._told(node)
+        self._learn_shapes(node, shapes)
+        if value is not None:
+            self.values[node.outputs[0]], self.shapes[node.outputs[0]] = value, value.data.shape
+        elif not node.domain and node.op_type not in ("Shape", "Size"):
+            self._learn_no_value(node)
 
     def _learn_constant(self, node: Node) -> None:
         """Constant nodes are read like initializers."""
         proto, tensor = node.attr_tensor("value"), node.outputs[0]
-        if proto is not None and (data_size(proto) > READ_LIMIT or proto.data_type == TensorProto.STRING):
+        if proto is None:
+            data = self.graph.constant(tensor)
+            if data is not None:
+                self.values[tensor], self.shapes[tensor] = self.memo.interned(Value(data, data.dtype)), data.shape
+        elif proto.data_type == TensorProto.STRING or data_size(proto) > READ_LIMIT:
             self.shapes[tensor] = tuple(proto.dims)
             self.pending[tensor] = node
-            return
-        data = self.graph.constant(tensor)
-        if data is not None:
-            self.values[tensor], self.shapes[tensor] = Value(data, data.dtype), data.shape
+        else:
+            value = self.values[tensor] = self.memo.constant(proto, self.graph.model)
+            self.shapes[tensor] = value.data.shape
 
-    def _learn_shapes(self, node: Node) -> None:
-        rule = None if node.domain else RULES.get(node.op_type)
+    def _told(self, node: Node) -> Told:
+        """What the rules say of the outputs; nodes that are alike in all that rules look at are looked at once."""
+        if node.op_type not in RULES and node.op_type not in EVALUATORS:
+            return (), None
+        key = self._key(node)
+        found = self.memo.told.get(key) if key is not None else None
+        if found is None:
+            found = self._by_rules(node)
+            if key is not None and not any(mentions(d, node.outputs) for shape in found[0] for d in shape or ()):
+                self.memo.told[key] = found
+        return found
+
+    def _key(self, node: Node) -> Hashable:
+        """All that rules look at; None where they may look at more."""
+        values, is_open, has_weight = [], False, False
+        for tensor in node.inputs:
+            value = self.values.get(tensor)
+            if value is None and tensor:
+                proto = self.graph.initializers.get(tensor)
+                if proto is None:
+                    value = self.value(tensor)
+                    is_open = is_open or value is None
+                else:
+                    value = self._read(tensor, proto, ARGUMENT_LIMIT)
+                    has_weight = has_weight or value is None
+                    if value is None and proto.data_type in WHOLE_NUMBERS:
+                        return None
+            values.append(value)
+        if has_weight and not is_open:
+            return None
+        shapes = tuple([self.shape(t) for t in node.inputs])
+        return node.op_type, len(node.outputs), attributes_key(node), shapes, tuple(values)
+
+    def _by_rules(self, node: Node) -> Told:
+        rule = RULES.get(node.op_type)
         try:
-            found = rule(node, self) if rule is not None else ()
+            shapes = tuple(rule(node, self)) if rule is not None else ()
         except MALFORMED:
-            found = ()
+            shapes = ()
+        value = of_shape(node, self) if node.op_type in ("Shape", "Size") else self._evaluated(node)
+        return shapes, None if value is None else self.memo.interned(value)
+
+    def _evaluated(self, node: Node) -> Value | None:
+        args: list[Value] = []
+        for tensor in node.inputs if node.op_type in EVALUATORS else ():
+            value = self.value(tensor)
+            if value is not None:
+                args.append(value)
+            elif tensor:
+                return None
+        return evaluate(node, args, self) if args else None
+
+    def _learn_shapes(self, node: Node, told: Sequence[Shape | None]) -> None:
         for index, tensor in enumerate(node.outputs):
-            shape = found[index] if index < len(found) else None
-            if shape is None and not self.repeats:
-                inferred = self.graph.type(tensor) if tensor else None
+            shape = told[index] if index < len(told) else None
+            if shape is None and tensor and not self.repeats:
+                inferred = self.graph.type(tensor)
+                self._note_inference()
                 shape = self._named(tensor, inferred) if inferred is not None and inferred.shape is not None else None
             if shape is not None:
                 self.shapes[tensor] = shape
 
-    def _learn_values(self, node: Node) -> None:
-        if node.op_type in ("Shape", "Size"):
-            self._learn_one(node.outputs[0], of_shape(node, self))
-            return
-        if node.op_type in EVALUATORS:
-            value = self._evaluated(node)
-            if value is not None:
-                self._learn_one(node.outputs[0], value)
-                return
-        if node.op_type != "Identity" and is_pure(node) and self._folds(node):
+    def _note_inference(self) -> None:
+        facts: Facts | None = self
+        while facts is not None:
+            facts.asked_inference, facts = True, facts.outer
+
+    def _learn_no_value(self, node: Node) -> None:
+        """A constant that is left to ONNX Runtime, or small integers that depend on the data."""
+        if node.op_type != "Identity" and self._folds(node) and is_pure(node):
             self._postpone(node)
         else:
             self._follow_unknowns(node)
-
-    def _learn_one(self, tensor: str, value: Value | None) -> None:
-        if value is not None:
-            self.values[tensor], self.shapes[tensor] = value, value.data.shape
-
-    def _evaluated(self, node: Node) -> Value | None:
-        args = []
-        for tensor in node.inputs:
-            if not tensor:
-                continue
-            value = self.value(tensor)
-            if value is None:
-                return None
-            args.append(value)
-        return evaluate(node, args, self) if args else None
 
     def _folds(self, node: Node) -> bool:
         return bool(node.inputs) and all(self.is_constant(t) for t in node.inputs if t)
@@ -224,24 +292,25 @@ class Facts:
 
     def bytes(self, tensor: str) -> int:
         """Size of `tensor`; 0 where that is not known."""
-        shape, found = self.shape(tensor), self.graph.type(tensor) if tensor else None
-        sizes = _numbers(shape)
-        return 0 if sizes is None or found is None else data_size(TensorProto(data_type=found.dtype, dims=sizes))
+        sizes = _numbers(self.shape(tensor))
+        dtype = self.dtype(tensor) if sizes is not None else None
+        return 0 if sizes is None or dtype is None else data_size(TensorProto(data_type=dtype, dims=sizes))
 
     def _follow_unknowns(self, node: Node) -> None:
         """Small integer tensors computed at run time: every element an unknown that later nodes may move."""
-        for tensor in filter(None, node.outputs):
+        for tensor in node.outputs:
             shape = self.shapes.get(tensor)
             sizes = _numbers(shape) if shape is not None and len(shape) <= 1 else None
-            if sizes is None or math.prod(sizes) > UNKNOWN_LIMIT:
+            if not tensor or sizes is None or math.prod(sizes) > UNKNOWN_LIMIT:
                 continue
-            found = self.graph.type(tensor)
-            dtype = WHOLE_NUMBERS.get(found.dtype) if found is not None else None
+            dtype = WHOLE_NUMBERS.get(self.dtype(tensor) or TensorProto.UNDEFINED)
             if dtype is None:
                 continue
             data = np.empty(math.prod(sizes), object)
             data[:] = [unknown(tensor, i) for i in range(data.size)]
-            self._learn_one(tensor, Value.of(data.reshape(sizes), dtype))
+            value = Value.of(data.reshape(sizes), dtype)
+            if value is not None:
+                self.values[tensor] = value
 
 
 def _numbers(shape: Shape | None) -> tuple[int, ...] | None:

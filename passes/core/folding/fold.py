@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from trtconv.passes.core.base import Edit
 from trtconv.passes.core.folding import batch
-from trtconv.passes.core.folding.arguments import constant_arguments
+from trtconv.passes.core.folding.arguments import TAKES_ARGUMENTS, constant_arguments
 from trtconv.passes.core.folding.dims import Size, name_of
 from trtconv.passes.core.folding.facts import GROWTH_LIMIT, Facts
 from trtconv.passes.core.folding.shared import all_facts, keep_facts
@@ -63,16 +63,17 @@ class Folder:
         lifted = list(self._lift())
         self.computed = self._compute()
         self.has_computed = bool(self.computed)
-        given = [edit for node in list(self.graph.nodes) if (edit := self._give_arguments(node)) is not None]
+        takers = self.graph.nodes_of(TAKES_ARGUMENTS, ("",))
+        given = [edit for node in takers if (edit := self._give_arguments(node)) is not None]
         # Consumers come before producers, so that only what the rest of the graph reads is written down.
-        replaced = [e for n in reversed(self.graph.nodes) if (e := self._replace(n)) is not None]
+        replaced = [e for n in reversed(self._followed()) if (e := self._replace(n)) is not None]
         return lifted + given + replaced[::-1]
 
     # --- constants -------------------------------------------------------------------------
 
     def _lift(self) -> Iterator[Edit]:
         """Turn Constant nodes into initializers; one that writes a graph output stays."""
-        nodes = [n for n in self.graph.nodes if n.op_type == "Constant" and not n.domain and self._lift_one(n)]
+        nodes = [node for node in self.graph.nodes_of(("Constant",), ("",)) if self._lift_one(node)]
         if nodes:
             why = f"{len(nodes)} Constant node{'s' * (len(nodes) > 1)} can be initializers"
             yield Edit(self.name, nodes[0].label, "Constant", why, tuple(nodes), ())
@@ -101,6 +102,8 @@ class Folder:
     def _compute(self) -> dict[str, Array]:
         """Values of the constants that ONNX Runtime has to compute and the rest of the graph reads."""
         pending = set(self.facts.pending.values())
+        if not pending:
+            return {}
         nodes = [n for n in self.graph.nodes if n in pending]
         wanted = [o for n in nodes for o in n.outputs if o and self._is_read_outside(o, pending)]
         values = batch.run(self.graph, nodes, wanted, self.facts.known)
@@ -113,6 +116,11 @@ class Folder:
         node = self.graph.producer(tensor)
         inputs = node.inputs if node is not None else []
         return value.nbytes - sum(map(self.facts.bytes, inputs)) <= GROWTH_LIMIT
+
+    def _followed(self) -> list[Node]:
+        """Nodes that write something of which the elements are known, or what they are computed from."""
+        values, pending = self.facts.values, self.facts.pending
+        return [n for n in self.graph.nodes if n.outputs[0] in values or any(o in pending for o in n.outputs)]
 
     def _replace(self, node: Node) -> Edit | None:
         """Write the value of `node` down, or drop the node when nobody reads it any more."""

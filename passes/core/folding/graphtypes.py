@@ -28,6 +28,10 @@ class GraphTypes:
             return None
         return tuple(d if isinstance(d, int) else dim(d) if d else dim(tensor, i) for i, d in enumerate(shape))
 
+    def dtype(self, tensor: str) -> int | None:
+        """Element type of `tensor`."""
+        return self.graph.dtype(tensor)
+
     def value(self, tensor: str) -> Value | None:
         """Elements of a small constant."""
         found = self.graph.constant(tensor)

@@ -39,7 +39,7 @@ def _identity(node: Node, graph: Graph, known: Known) -> str:
 
 
 def _cast(node: Node, graph: Graph, known: Known) -> str:
-    same = node.attr_int("to", 0) == graph.dtype(node.input(0))
+    same = node.attr_int("to", 0) == known.dtype(node.input(0))
     return "the element type is that of the input" if same else ""
 
 
@@ -119,5 +119,5 @@ _RULES: dict[str, Rule] = {
     **dict.fromkeys(ONE_INPUT, _only_input),
 }
 
-OPERATORS = tuple(_RULES)
+OPERATORS = frozenset(_RULES)
 """Operators that may hand their input on."""

@@ -6,13 +6,11 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 from trtconv.passes.core.folding.batch import is_pure
+from trtconv.passes.core.folding.memo import attributes_key
 
 if TYPE_CHECKING:
     from trtconv.passes.core.folding.facts import Facts
     from trtconv.passes.core.node import Node
-
-CONSTANT_LIMIT = 1 << 10
-"""Bytes of a constant that are compared."""
 
 Merged = list[tuple["Node", "Node"]]
 """Nodes that went, each with the one that computes the same."""
@@ -47,22 +45,9 @@ def _keys(node: Node, facts: Facts) -> list[Hashable]:
     """What two nodes have in common exactly where their outputs are equal."""
     keys: list[Hashable] = []
     if is_pure(node):
-        attributes = tuple(sorted((k, a.SerializeToString(deterministic=True)) for k, a in node.attributes.items()))
-        inputs = tuple(_tensor_key(t, facts) for t in node.inputs)
-        keys.append((node.op_type, inputs, attributes, tuple(map(bool, node.outputs))))
+        inputs = tuple([facts.small_constant(t) or t for t in node.inputs])
+        keys.append((node.op_type, inputs, attributes_key(node), tuple(map(bool, node.outputs))))
     value = facts.values.get(node.outputs[0]) if len(node.outputs) == 1 else None
     if value is not None and not value.is_known:
-        keys.append((value.dtype, value.data.shape, tuple(value.data.flat)))
+        keys.append(value)
     return keys
-
-
-def _tensor_key(tensor: str, facts: Facts) -> Hashable:
-    """The tensor's name, or for a small constant its contents."""
-    if tensor not in facts.values and (
-        facts.graph.producer(tensor) is not None or not facts.is_small(tensor, CONSTANT_LIMIT)
-    ):
-        return tensor
-    value = facts.value(tensor)
-    if value is None or not value.is_known or value.data.nbytes > CONSTANT_LIMIT:
-        return tensor
-    return value.dtype, value.data.shape, value.data.tobytes()

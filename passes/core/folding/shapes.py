@@ -26,6 +26,9 @@ class Known(Protocol):
     def value(self, tensor: str) -> Value | None:
         """Elements of a small tensor, None when nothing is known of them."""
 
+    def dtype(self, tensor: str) -> int | None:
+        """Element type (`TensorProto.DataType`), None when unknown."""
+
 
 Rule = Callable[[Node, Known], Sequence[Shape | None]]
 RULES: dict[str, Rule] = {}
@@ -56,19 +59,19 @@ def axes_of(node: Node, known: Known, rank: int, since: int) -> list[int] | None
     return [a % rank for a in found]
 
 
-def broadcast(left: Shape, right: Shape, key: object) -> Shape:
-    """Shape of an elementwise operator; a size that depends on which dimension is 1 becomes a new one."""
+def broadcast(left: Shape, right: Shape, tensor: str) -> Shape:
+    """Shape of an elementwise operator; a size that depends on which dimension is 1 becomes a new one of `tensor`."""
     rank = max(len(left), len(right))
     pairs = zip((1,) * (rank - len(left)) + left, (1,) * (rank - len(right)) + right, strict=True)
-    return tuple(_broadcast_size(a, b, (key, i)) for i, (a, b) in enumerate(pairs))
+    return tuple(_broadcast_size(a, b, tensor, i) for i, (a, b) in enumerate(pairs))
 
 
-def _broadcast_size(a: Size, b: Size, key: object) -> Size:
+def _broadcast_size(a: Size, b: Size, tensor: str, axis: int) -> Size:
     if a == b or b == 1:
         return a
     if a == 1 or (isinstance(b, int) and b > 1):
         return b
-    return a if isinstance(a, int) and a > 1 else dim(key)
+    return a if isinstance(a, int) and a > 1 else dim(tensor, axis)
 
 
 @rule("Transpose")
@@ -185,19 +188,20 @@ def _slice(node: Node, known: Known) -> Sequence[Shape | None]:
         return []
     out = list(shape)
     for start, end, axis, step in bounds:
-        out[axis] = _sliced(out[axis], start, end, step, (node.outputs[0], axis))
+        out[axis] = _sliced(out[axis], (start, end, step), dim(node.outputs[0], axis))
     return [tuple(out)]
 
 
-def _sliced(size: Size, start: Size, end: Size, step: int, key: object) -> Size:
-    """Length of a slice of one axis."""
+def _sliced(size: Size, bound: tuple[Size, Size, int], unknown: Size) -> Size:
+    """Length of a slice of one axis; `unknown` where it cannot be told."""
+    start, end, step = bound
     if start == 0 and step == 1 and (equal(end, size) or (isinstance(end, int) and end >= INT_MAX)):
         return size
     if isinstance(size, int) and isinstance(start, int) and isinstance(end, int):
         indices = slice_range(size, (start, end, step))
         if indices is not None:
             return len(indices)
-    return dim(key)
+    return unknown
 
 
 @rule("Gather")

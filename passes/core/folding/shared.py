@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -23,6 +23,14 @@ class _Walk:
     facts: Facts
     revision: int
     changed_by: int = -1
+    settled: set[str] = field(default_factory=set)
+    """Readers that would find nothing in this graph."""
+
+    def serves(self, model: Model, reader: str) -> bool:
+        """Whether a new walk would tell `reader` no more than this one."""
+        if self.revision != model.revision:
+            return False
+        return READERS.index(reader) > self.changed_by or not self.facts.asked_inference
 
 
 _LAST: WeakKeyDictionary[Model, _Walk] = WeakKeyDictionary()
@@ -32,11 +40,11 @@ def facts_of(model: Model, reader: str) -> Facts:
     """Facts of the main graph of `model`; those of its subgraphs are in `inner`.
 
     What a reader leaves of the graph keeps its facts, so later ones go on with them. The first
-    of the next round gets new ones, which may tell more.
+    of the next round gets new ones where inference, which has seen the changed graph, may tell more.
     """
     walk = _LAST.get(model)
-    if walk is None or walk.revision != _revision(model) or READERS.index(reader) <= walk.changed_by:
-        walk = _LAST[model] = _Walk(Facts(model.main), _revision(model))
+    if walk is None or not walk.serves(model, reader):
+        walk = _LAST[model] = _Walk(Facts(model.main, memo=walk.facts.memo if walk else None), model.revision)
     return walk.facts
 
 
@@ -53,8 +61,16 @@ def keep_facts(model: Model, reader: str) -> None:
     """Say that `reader` has changed the graph: what nobody reads any more goes, and the facts hold for what is left."""
     model.main.sweep()
     walk = _LAST[model]
-    walk.revision, walk.changed_by = _revision(model), READERS.index(reader)
+    walk.revision, walk.changed_by = model.revision, READERS.index(reader)
+    walk.settled.clear()
 
 
-def _revision(model: Model) -> int:
-    return sum(graph.revision for graph in model.graphs())
+def settle(model: Model, reader: str) -> None:
+    """Say that `reader` would find nothing in the graph as it is now."""
+    _LAST[model].settled.add(reader)
+
+
+def is_settled(model: Model, reader: str) -> bool:
+    """Whether the graph is still one in which `reader` would find nothing."""
+    walk = _LAST.get(model)
+    return walk is not None and reader in walk.settled and walk.serves(model, reader)

@@ -31,9 +31,12 @@ Bound = tuple[Size, Size, int, int]
 """Start, end, axis, step of a slice."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Value:
-    """Elements of a tensor of element type `dtype`; an object array where some are expressions of dimensions."""
+    """Elements of a tensor of element type `dtype`; an object array where some are expressions of dimensions.
+
+    Compared and hashed by identity.
+    """
 
     data: Array
     dtype: DType
