@@ -12,7 +12,7 @@ from trtconv import wire
 from trtconv.errors import BadInput
 from trtconv.files import external_tensors, place_of, writing, written_whole
 from trtconv.passes.core.external import Slot, embed, is_external, is_within, location_of
-from trtconv.passes.core.model import data_size
+from trtconv.passes.core.types import data_size
 
 if TYPE_CHECKING:
     from typing import BinaryIO

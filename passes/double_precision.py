@@ -24,7 +24,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, numpy_helper
 
 from trtconv.passes.core import (
     Edit,
@@ -128,6 +128,7 @@ def _is_beyond(values: np.ndarray) -> bool:
 
 
 def _retype(graph: Graph) -> None:
+    graph.revision += 1
     for types in (graph.inputs, graph.output_types, graph.types):
         for name, found in types.items():
             if found is not None and found.dtype == DOUBLE:
@@ -138,9 +139,9 @@ def _retype(graph: Graph) -> None:
     for node in graph.nodes:
         for key, attribute in list(node.attributes.items()):
             if key in ("to", "dtype") and attribute.i == DOUBLE:
-                node.attributes[key] = helper.make_attribute(key, FLOAT)
+                node.set_attribute(key, FLOAT)
             elif key == "value" and attribute.t.data_type == DOUBLE:
-                node.attributes[key] = helper.make_attribute(key, _as_float(numpy_helper.to_array(attribute.t)))
+                node.set_attribute(key, _as_float(numpy_helper.to_array(attribute.t)))
 
 
 def _as_float(values: np.ndarray, name: str = "") -> TensorProto:

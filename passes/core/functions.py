@@ -133,7 +133,7 @@ def _attribute_values(body: FunctionProto, found: Schema, node: Node) -> dict[st
         default = found.attributes[name].default_value if name in found.attributes else AttributeProto()
         if default.type != AttributeProto.UNDEFINED:
             defaults[name] = default
-    return defaults | node.attributes
+    return {**defaults, **node.attributes}
 
 
 def _bind(proto: NodeProto, attributes: dict[str, AttributeProto], rename: Callable[[str], str]) -> NodeProto:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,8 @@ class Node:
     outputs: list[str]
     name: str = ""
     domain: str = ""
-    attributes: dict[str, AttributeProto] = field(default_factory=dict)
+    attributes: Mapping[str, AttributeProto] = field(default_factory=dict)
+    """By name; `set_attribute` changes one."""
     subgraphs: dict[str, Graph] = field(default_factory=dict)
     proto: NodeProto | None = field(default=None, repr=False)
     """Where the node came from: carries doc string and metadata (source lines, module scopes)."""
@@ -73,6 +74,11 @@ class Node:
         for key, graph in self.subgraphs.items():
             out.attribute.append(helper.make_attribute(key, graph.to_proto()))
         return out
+
+    def set_attribute(self, name: str, value: object) -> None:
+        """Give the attribute `name` another value."""
+        self.attributes = {**self.attributes, name: helper.make_attribute(name, value)}
+        self.is_as_read = False
 
     @property
     def label(self) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from onnx import ModelProto, ValueInfoProto, helper, numpy_helper
 
-from trtconv.passes.core.model import data_size
+from trtconv.passes.core.types import data_size
 
 if TYPE_CHECKING:
     from trtconv.passes.core.graph import Array, Graph
