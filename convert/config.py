@@ -60,6 +60,7 @@ class ModelConfig:
     time_limit: float | None = None
     memory_limit: str | None = None
     compute_capabilities: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
     ignore: tuple[Ignore, ...] = ()
 
     @property
@@ -138,7 +139,7 @@ def _model(file: Path, entry: dict[str, Any]) -> ModelConfig:
         "time_limit": (int, float),
         **dict.fromkeys(("rtol", "atol"), (int, float, str, list, dict)),
         **dict.fromkeys(("metric", "ranges"), (str, list, dict)),
-        **dict.fromkeys(("runtimes", "compute_capabilities", "ignore"), (list,)),
+        **dict.fromkeys(("runtimes", "compute_capabilities", "tools", "ignore"), (list,)),
     }
     for key, value in entry.items():
         if not isinstance(value, kinds[key]) or isinstance(value, bool):
@@ -151,7 +152,7 @@ def _model(file: Path, entry: dict[str, Any]) -> ModelConfig:
     for key in ("path", "reference", "golden", "inputs"):
         if key in values:
             values[key] = relative(folder / values[key])
-    for key in ("runtimes", "compute_capabilities"):
+    for key in ("runtimes", "compute_capabilities", "tools"):
         if key in values:
             values[key] = tuple(map(str, values[key]))
     values["ignore"] = tuple(_ignore(file, item) for item in values.get("ignore", ()))

@@ -126,7 +126,7 @@ def judge(cut: Cut, trial: Trial, pairs: Sequence[tuple[Answer, Answer]], safety
             for output, want, got in zip(cut.outputs, before, after, strict=True):
                 difference = _difference(want, got, safety)
                 if difference.passed:
-                    furthest = max(furthest, _units(want, difference))
+                    furthest = max(furthest, units(want, difference))
                 elif why := _excuse(name, want, got, safety):
                     remark = f"differs {why}"
                 else:
@@ -156,7 +156,7 @@ def _is_a_step_apart(want: Any, got: Any) -> bool:
     return bool(steps.max(initial=0) <= 1 and np.count_nonzero(steps) <= max(1, want.size * TIES))
 
 
-def _units(want: Any, difference: Difference) -> int:
+def units(want: Any, difference: Difference) -> int:
     """The largest error in units in the last place of the largest output; 1 at least where not all bits are equal."""
     if not difference.max_ulp:
         return 0

@@ -130,27 +130,37 @@ def fix(
     only: Sequence[str] = (),
     skip: Sequence[str] = (),
     evidence: bool | None = None,
+    tools: Sequence[str] = (),
 ) -> Fix:
     """Rewrite a model for `target`; the file or the ModelProto handed over is not changed.
 
     `only` and `skip` name passes. With `evidence` (the default up to EVIDENCE_NODES nodes), the graphs of each edit are
     run before and after it on made-up values, and an edit that changes what is computed is undone and reported.
-    Raises BadInput for an unreadable file, an unknown target or pass.
+    `tools` names other optimizers (onnxsim, onnxslim) that are run afterwards, each in a child process and as one edit,
+    which is compared in ONNX Runtime unless `evidence` is False.
+
+    Raises BadInput for an unreadable file, an unknown target, pass or tool, Unavailable for a tool not installed.
     """
     clock = Clock()
     with clock.step("import"):
         from trtconv.files import state_of_large
         from trtconv.loading import load, resolve_target
         from trtconv.pipeline import Outcome, run
+        from trtconv.tools import apply_tool, choose_tools
 
         chosen = resolve_target(target)
-        passes = choose(only, skip)
+        passes, others = choose(only, skip), choose_tools(tools)
     with clock.step("read"):
         state = state_of_large(source) if isinstance(source, (str, os.PathLike)) else None
         model = load(source)
     before = count_nodes(model)
     outcome = Outcome(clock=clock)
-    run(model, chosen, passes, outcome, evidence=before <= EVIDENCE_NODES if evidence is None else evidence)
+    with_evidence = before <= EVIDENCE_NODES if evidence is None else evidence
+    file = model.file
+    run(model, chosen, passes, outcome, evidence=with_evidence)
+    for tool in others:
+        model = apply_tool(tool, model, outcome, evidence=evidence is not False)
+        run(model, chosen, passes, outcome, evidence=with_evidence)
     with clock.step("what is left"):
         everything = choose((), ())  # what a pass that was left out would have said stands, too
         left = _undone(find_all(model, chosen, everything, outcome.crashes, refusals=True), outcome.undone)
@@ -168,7 +178,7 @@ def fix(
         crashes=tuple(outcome.crashes),
         undone=tuple(outcome.undone),
         notes=tuple(doubts(model, chosen)),
-        source=Path(model.file) if model.file else None,
+        source=Path(file) if file else None,
         source_state=state,
         seconds=clock.seconds,
     )

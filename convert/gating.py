@@ -151,7 +151,7 @@ def _lint(model: ModelConfig, target: str, fixed: Path) -> Outcome:
 def _fix(model: ModelConfig, target: str, fixed: Path) -> Outcome:
     from trtconv.fixing import fix
 
-    result = fix(model.path, target=target).save(fixed)
+    result = fix(model.path, target=target, tools=model.tools).save(fixed)
     remaining, ignored, unused = suppress(result.remaining, model.ignore)
     result = replace(result, remaining=remaining, ignored=ignored, unused_ignores=tuple(map(str, unused)), output=None)
     return result.exit_code, f"{len(result.edits)} edits; {result.verdict}", result.to_json()

@@ -18,6 +18,7 @@ from trtconv.cli.options import announce, finish, json_option, model_argument, t
 @click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
 @click.option("--diff", is_flag=True, help="Show the nodes before and after each edit.")
 @click.option("--no-evidence", is_flag=True, help="Do not run the graphs of each edit before and after it.")
+@click.option("--with", "tools", multiple=True, metavar="TOOL", help="Also run onnxsim or onnxslim; repeatable.")
 @click.option("--timing", is_flag=True, help="Say where the time went.")
 @json_option
 def command(
@@ -29,6 +30,7 @@ def command(
     dry_run: bool,
     diff: bool,
     no_evidence: bool,
+    tools: tuple[str, ...],
     timing: bool,
     as_json: bool,
 ) -> int:
@@ -58,6 +60,7 @@ def command(
                 only=only,
                 skip=skip,
                 evidence=False if no_evidence else None,
+                tools=tools or one.tools,
             )
             remaining, ignored, unused = suppress(result.remaining, one.ignore)
             result = replace(result, remaining=remaining, ignored=ignored, unused_ignores=tuple(map(str, unused)))
