@@ -1,20 +1,22 @@
 """# computed-argument
 
 ## What it does
-Reports inputs that the target wants as constants in the file, and that the graph computes: axes, K of TopK, bounds of
-Clip before TensorRT 8.0.3, weights of convolutions before 8.0, and the like.
+Writes a computed bias of a convolution as an Add behind it, and computed bounds of a Clip as Max and Min; reports
+other inputs that the target wants as constants in the file and that the graph computes: axes, K of TopK, weights of
+convolutions before TensorRT 8.0, and the like.
 
 ## Why
 The importers of some operators read such inputs while they build the network ("... is required to be an
 initializer", "Assertion failed: inputs.at(1).is_weights()"). Up to TensorRT 11.1 the parser folds nothing: an
-Identity or a Cast of a constant counts as computed. Newer parsers fold what depends on constants alone (measured with
-TensorRT-RTX 1.6 and 1.7), shapes not among them. The list is in `trtconv explain tensorrt-8.2`.
+Identity or a Cast of a constant counts as computed. Newer parsers fold what depends on constants alone (measured
+with TensorRT-RTX 1.6 and 1.7), shapes not among them. The list is in `trtconv explain tensorrt-8.2`.
 
 ## Safety
-Nothing is rewritten: unfolded-constants folds what can be known, and this is what is left.
+Max and Min are exact, but that infinity stays infinity where a bound is left out; a bias that is added afterwards
+rounds once more. What can be known, unfolded-constants has folded.
 
 ## When it refuses
-Always: the value depends on what the network is fed.
+For all other inputs: the value depends on what the network is fed.
 
 ## How to avoid it when exporting
 Export with fixed shapes, or write the value as a number in the model's code.
@@ -24,10 +26,10 @@ from __future__ import annotations
 
 import functools
 
-from trtconv.passes.core import Example, Graph, Node, Pass, Refused, Replacement, Target, Trouble, refused
+from trtconv.passes.core import Example, Graph, Node, Pass, Refused, Replacement, Safety, Target, Trouble, refused
 from trtconv.passes.core.target import facts, parse_version
 
-HAVE_A_PASS = ("If", "Pad", "Resize", "Upsample")
+HAVE_A_PASS = ("If", "InstanceNormalization", "Pad", "Resize", "Upsample")
 """Operators whose own passes look at such inputs."""
 
 
@@ -45,8 +47,19 @@ class ComputedArgument(Pass):
     """An input that is computed where the importer wants a constant."""
 
     ops = tuple(sorted(_arguments()))
+    safety = Safety.ROUNDING
     after = ("unfolded-constants",)
     examples = (
+        Example(
+            target="tensorrt-8.2",
+            before="""<ir_version: 8, opset_import: ["": 13]>
+                g (float[N,2,8,8] x, float[3] b) => (float[N,3,8,8] y) <float[3,2,1,1] w = {1, 2, 3, 4, 5, 6}> {
+                    y = Conv(x, w, b) }""",
+            after="""<ir_version: 8, opset_import: ["": 13]>
+                g (float[N,2,8,8] x, float[3] b) => (float[N,3,8,8] y)
+                <float[3,2,1,1] w = {1, 2, 3, 4, 5, 6}, int64[2] a = {1, 2}> {
+                    c = Conv(x, w) column = Unsqueeze(b, a) y = Add(c, column) }""",
+        ),
         Example(
             target="tensorrt-8.2",
             title="axes that come with the data",
@@ -74,8 +87,13 @@ class ComputedArgument(Pass):
         )
 
     def rewrite(self, node: Node, graph: Graph, target: Target) -> Replacement:
-        """Folding would have done it."""
-        raise Refused(f"{_computed(node, graph, target)} of {node.op_type} depends on what the network is fed")
+        """Bias and bounds as nodes of their own; anything else, folding would have done."""
+        name = _computed(node, graph, target)
+        if node.op_type == "Clip":
+            return _bounded(node, graph)
+        if name == "bias":
+            return _with_bias_behind(node, graph)
+        raise Refused(f"{name} of {node.op_type} depends on what the network is fed")
 
 
 def _computed(node: Node, graph: Graph, target: Target) -> str:
@@ -87,6 +105,23 @@ def _computed(node: Node, graph: Graph, target: Target) -> str:
         if wanted and tensor and not graph.is_constant(tensor) and not (folds and _is_foldable(graph, tensor)):
             return name
     return ""
+
+
+def _bounded(node: Node, graph: Graph) -> Replacement:
+    r = Replacement(graph, node)
+    at_least = r.op("Max", node.input(0), node.input(1)) if node.input(1) else node.input(0)
+    r.op(*(("Min", at_least, node.input(2)) if node.input(2) else ("Identity", at_least)), into=node.outputs[0])
+    return r
+
+
+def _with_bias_behind(node: Node, graph: Graph) -> Replacement:
+    rank = graph.rank(node.input(0))
+    if rank is None:
+        raise Refused(f"the bias of {node.op_type} is computed, and the rank of its input is not known")
+    r = Replacement(graph, node)
+    total = r.clone(node, node.inputs[:2], into=[None])[0]
+    r.op("Add", total, r.unsqueeze(node.input(2), list(range(1, rank - 1))), into=node.outputs[0])
+    return r
 
 
 def _is_foldable(graph: Graph, tensor: str) -> bool:

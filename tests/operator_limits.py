@@ -51,6 +51,42 @@ CASES: list[tuple[str, str, str, Ranges]] = [
             ),
         )
     ),
+    # forms that changed between versions
+    *(
+        (name, what, f"{head(opset)}({given}) => (float y) {{ y = {call} }}", ranges)
+        for name, what, opset, given, call, ranges in (
+            ("axes-as-input", "Unsqueeze", 13, "float[2] x, int64 a", "Unsqueeze(x, a)", {"refused": ("7.0", "7.2.3")}),
+            ("axes-as-input", "Split", 13, "float[2] x, int64[1] a", "Split(x, a)", {"refused": ("7.0", "7.2.3")}),
+            ("axes-as-input", "Squeeze, static", 11, "float[2,1] x", "Squeeze(x)", {"refused": ("7.0", "7.2.3")}),
+            ("axes-as-input", "Squeeze, dynamic", 11, "float[N,1] x", "Squeeze(x)", {"refused": ("7.0", "11.0")}),
+            ("omitted-zero-point", "DQ", 13, "int8 x, float s", "DequantizeLinear(x, s)", {"refused": ("7.0", "9.0")}),
+            ("refused-dropout", "opset 10", 10, "float[4] x", "Dropout(x)", {"refused": ("7.0", "8.0.1")}),
+            ("refused-dropout", "opset 9", 9, "float[4] x", "Dropout(x)", {}),
+            (
+                *("group-normalization-parameters", "opset 21", 21, "float[1,4,2] x, float[4] s"),
+                *("GroupNormalization<num_groups=2>(x, s, s)", {"refused": ("8.6.0", "10.9")}),
+            ),
+            (
+                *("instance-normalization-form", "computed scale", 11, "float[1,2,4] x, float[2] s"),
+                *("InstanceNormalization<epsilon=0.001>(x, s, s)", {"refused": ("7.0", "8.6.0")}),
+            ),
+        )
+    ),
+    *(
+        (
+            *("instance-normalization-form", what),
+            f"{head(11)}(float[{shape}] x) => (float y) <float[2] s = {{1, 2}}> "
+            f"{{ y = InstanceNormalization<epsilon={epsilon}>(x, s, s) }}",
+            ranges,
+        )
+        for what, shape, epsilon, ranges in (
+            ("rank 4", "1,2,4,4", "0.001", {}),
+            ("rank 5", "1,2,4,4,4", "0.001", {"refused": ("7.0", "7.2.3")}),
+            ("rank 6", "1,2,4,4,4,4", "0.001", {"refused": ("7.0", "10.0.0")}),
+            ("open dimensions", "N,2,4,4", "0.001", {"refused": ("7.0", "7.1")}),
+            ("a small epsilon", "1,2,4,4", "0.00001", {"silent": ("7.0", "7.1")}),
+        )
+    ),
     # 4: others
     *(
         (

@@ -64,7 +64,7 @@ def random_feed(model: ModelProto, dims: dict[str, int] | None = None, seed: int
                 mask = rng.random(shape) < 0.3
                 with np.errstate(over="ignore"):
                     data = np.where(mask, rng.choice(values, shape).astype(dtype), data).astype(dtype)
-        feed[value.name] = data
+        feed[value.name] = np.asarray(data)
     return feed
 
 

@@ -1,0 +1,105 @@
+"""Forms that one version of an importer wants otherwise, against ONNX Runtime: size 1, open dimensions, ugly values."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from support import assert_same, parse, random_feed
+
+import trtconv
+
+SETTINGS = settings(max_examples=12, deadline=None)
+DIMS = {"N": 2, "M": 3}
+
+
+def check(text: str, target: str, name: str, *, safety: str = "exact", ugly: bool = False, seed: int = 0) -> list[str]:
+    before = parse(text)
+    result = trtconv.fix(before, target=target, only=[name])
+    assert result.edits, result.remaining
+    assert not result.crashes
+    assert_same(before, result.model, random_feed(before, DIMS, seed, ugly), safety)
+    return [n.op_type for n in result.model.graph.node]
+
+
+@SETTINGS
+@given(shape=st.lists(st.sampled_from(["N", "M", "1", "4"]), min_size=2, max_size=4), data=st.data(), new=st.booleans())
+def test_axes_of_opset_13(shape: list[str], data: st.DataObject, new: bool) -> None:
+    ones = [i for i, d in enumerate(shape) if d == "1"]
+    choice = range(len(shape) + 1) if new or not ones else ones
+    axes = sorted(data.draw(st.sets(st.sampled_from(list(choice)), min_size=1, max_size=2)))
+    op_type = "Unsqueeze" if new or not ones else "Squeeze"
+    if data.draw(st.booleans()):
+        axes = [a - len(shape) - (len(axes) if op_type == "Unsqueeze" else 0) for a in axes]
+    text = f"""<ir_version: 7, opset_import: ["": 13]> g (float[{",".join(shape)}] x) => (float y)
+        <int64[{len(axes)}] a = {{{", ".join(map(str, axes))}}}> {{ y = {op_type}(x, a) }}"""
+    assert op_type not in check(text, "tensorrt-7.2", "axes-as-input", ugly=True)
+
+
+@pytest.mark.parametrize("axis", [1, -1])
+def test_parts_of_opset_13(axis: int) -> None:
+    text = f"""<ir_version: 7, opset_import: ["": 13]> g (float[N,6] x) => (float y, float z, float w)
+        <int64[3] s = {{1, 3, 2}}> {{ y, z, w = Split <axis = {axis}> (x, s) }}"""
+    assert check(text, "tensorrt-7.1", "axes-as-input", ugly=True) == ["Slice"] * 3
+
+
+def test_squeeze_of_all_ones() -> None:
+    text = """<ir_version: 7, opset_import: ["": 11]> g (float[1,3,1] x) => (float y) { y = Squeeze(x) }"""
+    assert check(text, "tensorrt-7.2", "axes-as-input") == ["Reshape"]
+
+
+@SETTINGS
+@given(
+    space=st.integers(1, 4), epsilon=st.sampled_from([1e-5, 1e-2]), opset=st.sampled_from([11, 13]), big=st.booleans()
+)
+def test_instance_normalization(space: int, epsilon: float, opset: int, big: bool) -> None:
+    sizes = ",".join(["5" if big else "1", "4", "3", "2"][:space])
+    assume(big or space > 1 or epsilon > 1e-3)  # of one value, a small epsilon leaves rounding errors alone
+    text = f"""<ir_version: 7, opset_import: ["": {opset}]>
+        g (float[N,3,{sizes}] x, float[3] s, float[3] b) => (float y) {{
+            y = InstanceNormalization <epsilon = {epsilon}> (x, s, b) }}"""
+    check(text, "tensorrt-8.2", "instance-normalization-form", safety="rounding")
+
+
+@SETTINGS
+@given(groups=st.sampled_from([1, 2, 4]), rank=st.integers(3, 5), seed=st.integers(0, 99))
+def test_group_normalization(groups: int, rank: int, seed: int) -> None:
+    sizes = ",".join(["M", "1", "2"][: rank - 2])
+    text = f"""<ir_version: 10, opset_import: ["": 21]> g (float[N,4,{sizes}] x, float[4] s, float[4] b) => (float y) {{
+        y = GroupNormalization <num_groups = {groups}, epsilon = 0.001> (x, s, b) }}"""
+    check(text, "tensorrt-10.8", "group-normalization-parameters", safety="approximate", seed=seed)
+
+
+@pytest.mark.parametrize("scale", ["float s = {0.5}", "float[3] s = {0.5, 1.0, 2.0}"])
+@pytest.mark.parametrize("body", ["y = DequantizeLinear <axis = 1> (x, s)", "y = QuantizeLinear <axis = 1> (x, s)"])
+def test_zero_point(body: str, scale: str) -> None:
+    kinds = ("int8", "float") if "Deq" in body else ("float", "uint8")
+    text = f"""<ir_version: 7, opset_import: ["": 13]>
+        g ({kinds[0]}[2,3] x) => ({kinds[1]}[2,3] y) <{scale}> {{ {body} }}"""
+    check(text, "tensorrt-8.4", "omitted-zero-point")
+
+
+@pytest.mark.parametrize("op_type", ["Conv", "ConvTranspose"])
+@pytest.mark.parametrize("space", ["8", "8,7", "4,3,2"])
+def test_computed_bias(op_type: str, space: str) -> None:
+    kernel = ",".join(["2"] * (space.count(",") + 1))
+    text = f"""<ir_version: 7, opset_import: ["": 13]>
+        g (float[N,2,{space}] x, float[2,2,{kernel}] w, float[2] b) => (float y) {{
+            v = Relu(b) y = {op_type} <strides = [{kernel}]> (x, w, v) }}"""
+    before = parse(text)
+    result = trtconv.fix(before, target="tensorrt-8.2", only=["computed-argument"])
+    assert [n.op_type for n in result.model.graph.node] == ["Relu", op_type, "Unsqueeze", "Add"]
+    assert_same(before, result.model, random_feed(before, DIMS), "rounding")
+
+
+@pytest.mark.parametrize("bounds", ["x, a, b", "x, a", 'x, "", b'])
+def test_computed_bounds(bounds: str) -> None:
+    text = f"""<ir_version: 7, opset_import: ["": 13]> g (float[4,5] x, float a, float b) => (float y) {{
+        y = Clip({bounds}) }}"""
+    assert "Clip" not in check(text, "tensorrt-7.2", "computed-argument", ugly=bounds == "x, a, b")
+
+
+def test_dropout_that_drops_nothing() -> None:
+    text = """<ir_version: 7, opset_import: ["": 13]> g (float[4] x) => (float y)
+        <float r = {0}, bool t = {1}> { y = Dropout(x, r, t) }"""
+    assert check(text, "tensorrt-10.3", "refused-dropout") == ["Identity"]
