@@ -67,13 +67,13 @@ class Feeding:
         if self.inputs is not None or self.ranges or self.batches > 1:
             raise BadInput(why, do="leave out --inputs, --range and --batches")
 
-    def notes(self, graph: Graph, ran: Iterable[Case], guessed: bool) -> Iterator[str]:
+    def notes(self, graph: Graph, ran: Sequence[Case], guessed: bool) -> Iterator[str]:
         """What a reader should know of the inputs that were made up."""
         if self.inputs is not None:
             return
         yield from describe_roles(graph, self.ranges)
-        if guessed and any(is_dynamic(found) for found in graph.inputs.values()):
-            yield f"no shapes were given, and small ones fed: {'; '.join(map(_shapes, ran))}"
+        if ran and guessed and any(is_dynamic(found) for found in graph.inputs.values()):
+            yield f"no shapes were given, and small ones fed: {'; '.join(map(shapes_of, ran))}"
 
     def _corners(self, graph: Graph, profiles: Sequence[ShapeProfile]) -> Iterator[Case]:
         """Min, opt and max of each profile, those that are the same only once."""
@@ -103,7 +103,8 @@ class Feeding:
             yield seeded_case(graph, label, shapes, self.seed, fixed, self.ranges)
 
 
-def _shapes(case: Case) -> str:
+def shapes_of(case: Case) -> str:
+    """Name of a case and the shapes of its inputs, as a reader is told them."""
     shapes = (f"{name}:{'x'.join(map(str, value.shape))}" for name, value in case.feed.items())
     return f"{case.name} {', '.join(shapes)}"
 

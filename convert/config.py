@@ -55,6 +55,8 @@ class ModelConfig:
     atol: ByName[float] | None = None
     metric: ByName[str] | None = None
     ranges: ByName[str] | None = None
+    consistency: bool = False
+    mixes_rows: tuple[str, ...] = ()
     runtimes: tuple[str, ...] | None = None
     inputs: Path | None = None
     time_limit: float | None = None
@@ -139,11 +141,12 @@ def _model(file: Path, entry: dict[str, Any]) -> ModelConfig:
         "time_limit": (int, float),
         **dict.fromkeys(("rtol", "atol"), (int, float, str, list, dict)),
         **dict.fromkeys(("metric", "ranges"), (str, list, dict)),
-        **dict.fromkeys(("runtimes", "compute_capabilities", "tools", "ignore"), (list,)),
+        **dict.fromkeys(("runtimes", "compute_capabilities", "tools", "ignore", "mixes_rows"), (list,)),
+        "consistency": (bool,),
     }
     for key, value in entry.items():
-        if not isinstance(value, kinds[key]) or isinstance(value, bool):
-            kind = {str: "text", int: "a number", list: "a list"}[kinds[key][0]]
+        if not isinstance(value, kinds[key]) or (isinstance(value, bool) and bool not in kinds[key]):
+            kind = {str: "text", int: "a number", list: "a list", bool: "true or false"}[kinds[key][0]]
             raise BadInput(f"{key} = {value!r} in {file} is not {kind}")
     if "reference" in entry and "golden" in entry:
         what = f"{entry['path']} in {file} has a reference and a golden file, which are two things to compare with"
@@ -152,7 +155,7 @@ def _model(file: Path, entry: dict[str, Any]) -> ModelConfig:
     for key in ("path", "reference", "golden", "inputs"):
         if key in values:
             values[key] = relative(folder / values[key])
-    for key in ("runtimes", "compute_capabilities", "tools"):
+    for key in ("runtimes", "compute_capabilities", "tools", "mixes_rows"):
         if key in values:
             values[key] = tuple(map(str, values[key]))
     values["ignore"] = tuple(_ignore(file, item) for item in values.get("ignore", ()))

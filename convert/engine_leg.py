@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trtconv.comparing import compare_outputs, extra_outputs
+from trtconv.consistency import titles
 from trtconv.errors import Unavailable
 from trtconv.isolate import Limits, isolated
 from trtconv.parity import Leg, OutputParity
@@ -16,13 +17,15 @@ from trtconv.refusing import BuildRefused
 from trtconv.runtimes.products import Product, product_named
 
 if TYPE_CHECKING:
+    from trtconv.batches import Batch
     from trtconv.cases import ShapesGiven
     from trtconv.comparing import Expected
+    from trtconv.consistency import Agreement
     from trtconv.criteria import Criteria
     from trtconv.inputs import Case
     from trtconv.runtimes.running import Feed
     from trtconv.shapes import ShapeProfile
-    from trtconv.verifying import Source
+    from trtconv.subject import Source
 
 
 @dataclass(frozen=True)
@@ -36,29 +39,53 @@ class EngineRequest:
     limits: Limits
 
 
-def engine_leg(request: EngineRequest, expected: Expected, cases: Sequence[Case]) -> Leg:
-    """Build an engine, run the cases on it, and compare with what they should give; not run where there is no GPU.
+def engine_legs(
+    request: EngineRequest,
+    expected: Expected,
+    cases: Sequence[Case],
+    agreement: Agreement,
+    batches: Sequence[Batch],
+) -> Iterator[Leg]:
+    """Build an engine, run the cases and batches on it, and compare: the cases with what they should give, the batches
+    with themselves. Not run where there is no GPU.
 
     Raises NativeFailure when TensorRT crashes or passes a limit.
     """
-    product, title = product_named(request.runtime), expected.title
-    reason = why_not(product)
-    if reason:
-        return Leg(request.runtime, title, product.title, not_run=reason)
-    actual = f"{product.title} {product.version}"
+    product = product_named(request.runtime)
+    title = f"{product.title} {product.version}" if product.is_installed else product.title
+    heads = [Leg(request.runtime, expected.title, title)] if cases else []
+    heads += [Leg(request.runtime, *titles(title), kind="consistency")] if batches else []
+    fed = [*cases, *(case for batch in batches for case in batch.cases)]
     try:
-        outputs = _run(request, product, cases)
+        if reason := why_not(product):
+            raise Unavailable(reason)
+        outputs = _run(request, product, fed)
     except Unavailable as error:
-        return Leg(request.runtime, title, actual, not_run=error.what)
+        yield from (replace(leg, not_run=error.what) for leg in heads)
+        return
     except BuildRefused as error:
-        return Leg(request.runtime, title, actual, failure=error.what)
+        yield from (replace(leg, failure=error.what) for leg in heads)
+        return
+    answers = dict(zip((case.name for case in fed), outputs, strict=True))
+    if cases:
+        yield _compared(request, expected, title, cases, answers)
+    if batches:
+        found = agreement.elsewhere(request.criteria)
+        for batch in batches:
+            found.check(batch, lambda case: answers[case.name])
+        yield found.leg(request.runtime, title)
+
+
+def _compared(
+    request: EngineRequest, expected: Expected, title: str, cases: Sequence[Case], answers: Mapping[str, Feed]
+) -> Leg:
     found: list[OutputParity] = []
     extra: dict[str, None] = {}
-    for case, output in zip(cases, outputs, strict=True):
+    for case in cases:
         wanted = expected.outputs(case)
-        found.extend(compare_outputs(case.name, wanted, output, request.criteria))
-        extra |= dict.fromkeys(extra_outputs(wanted, output))
-    return Leg(request.runtime, title, actual, tuple(found), extra=tuple(extra))
+        found.extend(compare_outputs(case.name, wanted, answers[case.name], request.criteria))
+        extra |= dict.fromkeys(extra_outputs(wanted, answers[case.name]))
+    return Leg(request.runtime, expected.title, title, tuple(found), extra=tuple(extra))
 
 
 def why_not(product: Product) -> str:

@@ -169,6 +169,8 @@ def _verify(model: ModelConfig, target: str, fixed: Path) -> Outcome:
         atol=model.atol,
         metric=model.metric,
         ranges=model.ranges,
+        consistency=model.consistency,
+        mixes_rows=model.mixes_rows,
         runtimes=model.runtimes,
         inputs=model.inputs,
     )

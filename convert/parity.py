@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from trtconv.noise import Noise
 
 Status = Literal["passed", "failed", "not run"]
+Kind = Literal["parity", "consistency"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,13 @@ class Leg:
     """What kept the actual side from running where the expected side runs, empty when nothing did."""
     extra: tuple[str, ...] = ()
     """Outputs that the actual side alone has, and that are compared with nothing."""
+    kind: Kind = "parity"
+    """Whether two models or runtimes are compared, or one with itself: its batches with the same rows fed otherwise."""
+
+    @property
+    def name(self) -> str:
+        """What is put to the test."""
+        return self.actual if self.kind == "parity" else self.expected
 
     @property
     def status(self) -> Status:
@@ -78,8 +86,9 @@ class Leg:
         return max(self.outputs, key=lambda o: (not o.passed, o.difference.wrong, o.difference.max_abs), default=None)
 
     def to_json(self) -> dict[str, object]:
-        """`{"runtime", "expected", "actual", "status", "reason", "outputs": [...], "extra": [...]}`."""
+        """`{"kind", "runtime", "expected", "actual", "status", "reason", "outputs": [...], "extra": [...]}`."""
         return {
+            "kind": self.kind,
             "runtime": self.runtime,
             "expected": self.expected,
             "actual": self.actual,
@@ -128,10 +137,9 @@ class Parity:
         """One sentence: how many outputs were compared in how many cases, and what did not pass or run."""
         outputs = list(self.outputs)
         failed = sum(not o.passed for o in outputs) + sum(bool(leg.failure) for leg in self.legs)
-        idle = [f"{leg.actual} NOT RUN ({leg.not_run})" for leg in self.legs if leg.status == "not run"]
-        done = (
-            f"{len(outputs)} comparisons in {len(self.cases)} cases, {failed} failed" if outputs else "nothing compared"
-        )
+        idle = [f"{leg.name} NOT RUN ({leg.not_run})" for leg in self.legs if leg.status == "not run"]
+        cases = len({one.case for one in outputs})
+        done = f"{len(outputs)} comparisons in {cases} cases, {failed} failed" if outputs else "nothing compared"
         kept = [f"{len(self.cases)} cases kept in {self.saved}"] if self.saved else []
         return "; ".join([done, *idle, *kept])
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from trtconv.passes.core import Edit, Model
 
 
+WRONG = ("onnxruntime", "parity", "failed")
+
+
 @dataclass(frozen=True)
 class Tracing:
     """What the caller wants to know of a difference, and the edits that may have made it."""
@@ -27,7 +30,7 @@ class Tracing:
         from trtconv.bisect import find_parting
         from trtconv.runtimes.onnxruntime import failures, reason
 
-        failed = [leg for leg in legs if leg.runtime == "onnxruntime" and leg.status == "failed"]
+        failed = [leg for leg in legs if (leg.runtime, leg.kind, leg.status) == WRONG]
         if not self.bisect or not failed:
             return None
         differing = {o.case for o in failed[0].outputs if not o.passed}

@@ -21,6 +21,8 @@ WHAT, FED, JUDGED = "What is compared", "What is fed", "How it is judged"
 @in_section(WHAT, "--reference", type=click.Path(), metavar="ORIGINAL", help="What MODEL should equal.")
 @in_section(WHAT, "--golden", type=click.Path(), metavar="FILE", help="Or what it once gave, in a golden file.")
 @in_section(WHAT, "--save-golden", type=click.Path(), metavar="FILE", help="Keep inputs and outputs, for --golden.")
+@in_section(WHAT, "--consistency", is_flag=True, help="Check MODEL against itself, which needs no reference.")
+@in_section(WHAT, "--mixes-rows", multiple=True, metavar="OUTPUT", help="Outputs that may depend on other rows.")
 @in_section(WHAT, "--runtimes", metavar="LIST", help="onnxruntime, tensorrt, tensorrt-rtx; default: what is installed.")
 @in_section(WHAT, "--tf32", is_flag=True, help="Let TensorRT use TF32.")
 @in_section(
@@ -101,5 +103,5 @@ def _expected(declared: ModelConfig, reference: str | None, golden: str | None) 
 
 def _settings(declared: ModelConfig, given: dict[str, Any]) -> dict[str, Any]:
     """Options of the command line, and where none was given what is declared for the model."""
-    known = {"shapes", "inputs", "ranges", "rtol", "atol", "metric"}
+    known = {"shapes", "inputs", "ranges", "rtol", "atol", "metric", "consistency", "mixes_rows"}
     return {name: value or (getattr(declared, name) if name in known else value) for name, value in given.items()}

@@ -103,3 +103,22 @@ def test_unreadable_model_does_not_hide_the_others(workspace: Path, capsys: pyte
 def test_unknown_step(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["gate", "relu.onnx", "--steps", "lint,deploy"]) == 2
     assert "there is no step 'deploy'" in capsys.readouterr().err
+
+
+def test_a_model_that_mixes_rows_fails_where_consistency_is_declared(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mixing = '<ir_version: 8, opset_import: ["": 17]> g (float[N,4] x) => (float[N,4] y) { y = Softmax<axis=0>(x) }'
+    Path("mixing.onnx").write_bytes(parse(mixing).SerializeToString())
+    declare("mixing")
+    text = Path("trtconv.toml").read_text()
+    assert main(["gate", "--steps", "verify"]) == 0
+    Path("trtconv.toml").write_text("consistency = true\n" + text)
+    assert main(["gate", "--steps", "verify", "--json"]) == 1
+    capsys.readouterr()
+    Path("trtconv.toml").write_text('consistency = true\nmixes_rows = ["y"]\n' + text)
+    assert main(["gate", "--steps", "verify"]) == 3
+    Path("trtconv.toml").write_text('consistency = "yes"\n' + text)
+    capsys.readouterr()
+    assert main(["gate"]) == 2
+    assert "is not true or false" in capsys.readouterr().err

@@ -1,0 +1,154 @@
+"""The work of `verify`: run the expected side and the actual ones, compare, and say what a reader should know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trtconv.cases import Cases, Feeding
+from trtconv.comparing import Live, Side, compare_cases
+from trtconv.consistency import Consistency, check_consistency
+from trtconv.criteria import Criteria
+from trtconv.errors import BadInput
+from trtconv.golden import Golden, read_golden, recording
+from trtconv.loading import load
+from trtconv.noise import measure
+from trtconv.parity import Leg, Parity
+from trtconv.runtimes.onnxruntime import OPTIMIZATION, open_model
+from trtconv.subject import Runs, Subject
+from trtconv.tracing import Tracing
+
+if TYPE_CHECKING:
+    from trtconv.batches import Batch
+    from trtconv.comparing import Expected
+    from trtconv.consistency import Agreement
+    from trtconv.inputs import Case
+    from trtconv.noise import Noise
+    from trtconv.passes.core import Model
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The arguments of `verify`, each concern in a value of its own."""
+
+    subject: Subject
+    feeding: Feeding
+    criteria: Criteria
+    runs: Runs
+    consistency: Consistency
+    tracing: Tracing
+
+    def run(self) -> Parity:
+        """Compare what is to be compared, and check the model against itself where that was asked for."""
+        model = load(self.subject.source)
+        original = load(self.subject.reference) if self.subject.reference is not None else model
+        model.file = model.file or original.file
+        criteria = self.criteria.of(original.main, model.main)
+        expected, cases = self._expected(original)
+        sides = [_side(model)] if "onnxruntime" in self.runs.compared else []
+        ran, left_out = self._compare(original, expected, sides, cases, criteria)
+        legs = [side.leg(expected.title) for side in sides]
+        agreement, checked = self._check_consistency(model, expected, sides, criteria, legs)
+        noise = self._noise(original, expected, sides, ran)
+        legs += self._engine_legs(criteria, expected, ran, agreement, checked)
+        notes = [
+            *_runtime_notes(expected, sides),
+            *(self.feeding.notes(original.main, ran, cases.guessed) if isinstance(expected, Live) else ()),
+            *left_out,
+            *_extra_notes(legs),
+            *agreement.notes,
+        ]
+        parting = None
+        if original is not model:
+            parting = self.tracing.parting(original, model, legs, ran, notes)
+        elif self.tracing.bisect:
+            notes.append("where they part can be told of two models only, which --reference gives")
+        saved = Path(self.subject.save_golden) if self.subject.save_golden is not None else None
+        beside = tuple(leg.beside(noise) for leg in legs)
+        return Parity(beside, tuple(ran), self.feeding.seed, tuple(notes), parting, saved, noise)
+
+    def _compare(
+        self, original: Model, expected: Live | Golden, sides: Sequence[Side], cases: Cases, criteria: Criteria
+    ) -> tuple[list[Case], list[str]]:
+        """The cases that ran, and notes on the others; with nothing to compare or to keep, none has to run."""
+        saved = self.subject.save_golden
+        if not self.runs.compared and saved is None:
+            return [], []
+        with recording(saved, expected, original) if saved is not None else nullcontext(expected) as asked:
+            return compare_cases(asked, sides, cases, criteria)
+
+    def _check_consistency(
+        self, model: Model, expected: Live | Golden, sides: Sequence[Side], criteria: Criteria, legs: list[Leg]
+    ) -> tuple[Agreement, list[Batch]]:
+        """What came of the model against itself in ONNX Runtime, appended to `legs`, and the batches that ran."""
+        agreement = self.consistency.agreement(model.main, criteria)
+        if not self.consistency.asked:
+            return agreement, []
+        running = next((side.running for side in sides), None)
+        if running is None:
+            is_model = isinstance(expected, Live) and self.subject.reference is None
+            running = expected.running if is_model else open_model(model)  # type: ignore[union-attr]  # then it is Live
+        leg, checked = check_consistency(agreement, model, running, self.feeding)
+        if "onnxruntime" in self.runs.checked or leg.not_run:
+            legs.append(leg)
+        return agreement, checked
+
+    def _expected(self, original: Model) -> tuple[Live | Golden, Cases]:
+        """What outputs should be, and the cases to ask it for."""
+        if self.subject.golden is not None:
+            self.feeding.check_nothing_asked("a golden file brings its own inputs")
+            golden = read_golden(self.subject.golden)
+            return golden, Cases(golden.cases(original))
+        what = "the original" if self.subject.reference is not None else "the model"
+        return Live(open_model(original, what=what), what), self.feeding.cases(original)
+
+    def _noise(
+        self, original: Model, expected: Live | Golden, sides: Sequence[Side], cases: Sequence[Case]
+    ) -> Noise | None:
+        """Of what is expected, or of the model where that is a file."""
+        running = expected.running if isinstance(expected, Live) else next((side.running for side in sides), None)
+        what = expected.what if isinstance(expected, Live) else "the model"
+        return None if running is None else measure(original, running, cases, self.runs.noise, what)
+
+    def _engine_legs(
+        self,
+        criteria: Criteria,
+        expected: Expected,
+        cases: Sequence[Case],
+        agreement: Agreement,
+        checked: Sequence[Batch],
+    ) -> Iterator[Leg]:
+        from trtconv.engine_leg import EngineRequest, engine_legs
+
+        criteria = replace(criteria, tf32=self.runs.tf32)
+        for runtime in self.runs.engines:
+            request = EngineRequest(self.subject.source, runtime, self.feeding.shapes, criteria, self.runs.limits)
+            compared = cases if runtime in self.runs.compared else ()
+            batches = checked if runtime in self.runs.checked else ()
+            yield from engine_legs(request, expected, compared, agreement, batches)
+
+
+def _side(model: Model) -> Side:
+    try:
+        running = open_model(model)
+    except BadInput as error:
+        return Side("onnxruntime", "ONNX Runtime on the model", failure=error.what)
+    return Side("onnxruntime", f"{running.title} on the model", running)
+
+
+def _runtime_notes(expected: Live | Golden, sides: Iterable[Side]) -> Iterator[str]:
+    yield f"ONNX Runtime optimises graphs at the level {OPTIMIZATION!r}"
+    yield from ([expected.note] if isinstance(expected, Golden) else [])
+    running = [(expected.what, expected.running)] if isinstance(expected, Live) else []
+    for title, one in [*running, *(("the model", side.running) for side in sides)]:
+        if one is not None and one.note:
+            yield f"{title}: {one.note}"
+
+
+def _extra_notes(legs: Iterable[Leg]) -> Iterator[str]:
+    for leg in legs:
+        if leg.extra:
+            yield f"{leg.actual} has outputs that the other side lacks, compared with nothing: {', '.join(leg.extra)}"
