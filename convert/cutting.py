@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence, Set
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from onnx import TensorProto
@@ -124,6 +124,8 @@ class Cut:
     outputs: list[str]
     lost: tuple[str, ...] = ()
     """Tensors that the rest of the network reads, and nothing provides afterwards."""
+    declared: tuple[TensorType | None, ...] = ()
+    """What is known of the type of each output."""
 
     @classmethod
     def of_replacement(cls, replacement: Replacement) -> Cut:
@@ -138,7 +140,8 @@ class Cut:
         after.constants.update(replacement.initializers)
         for half in (before, after):
             half.look_around(graph)
-        return related(cls(before, after, outputs, tuple(o for o in wanted if not names[o])))
+        lost = tuple(o for o in wanted if not names[o])
+        return related(cls(before, after, outputs, lost, tuple(map(graph.type, outputs))))
 
     @classmethod
     def of_edit(cls, edit: Edit, then: GraphThen) -> Cut:
@@ -151,14 +154,14 @@ class Cut:
         half.look_around(then)
         other = Half([frozen(n) for n in edit.after], [names[o] for o in outputs])
         other.look_around(then.graph)
-        return related(cls(half, other, outputs))
+        return related(cls(half, other, outputs, declared=tuple(map(then.type, outputs))))
 
     def widened(self, levels: int) -> Cut:
         """With `levels` more nodes in front on both sides, so that what is fed is what can arrive there."""
         before, after = self.before, self.after
         for _ in range(levels):
             before, after = before.extended(before.inputs), after.extended(after.inputs)
-        return Cut(before.completed(), after.completed(), self.outputs, self.lost)
+        return replace(self, before=before.completed(), after=after.completed())
 
 
 def _read_elsewhere(removed: Sequence[Node], graph: Graph) -> list[str]:
@@ -173,16 +176,18 @@ def related(cut: Cut) -> Cut:
     for _ in range(UPSTREAM):
         only_before = [t for t in before.inputs if t not in after.inputs]
         only_after = [t for t in after.inputs if t not in before.inputs]
-        from_before = [t for t in only_before if _has_to_be_computed(t, before, after, only_after)]
-        from_after = [t for t in only_after if _has_to_be_computed(t, after, before, before.inputs)]
+        relatives = {a for t in only_after for a in after.ancestors(t)}
+        from_before = [t for t in only_before if _has_to_be_computed(t, before, after, relatives.union(only_after))]
+        relatives = {a for t in only_before for a in before.ancestors(t)}
+        from_after = [t for t in only_after if _has_to_be_computed(t, after, before, relatives.union(before.inputs))]
         if not from_before and not from_after:
             break
         before, after = before.extended(from_before), after.extended(from_after)
-    return Cut(before, after, cut.outputs, cut.lost)
+    return replace(cut, before=before, after=after)
 
 
-def _has_to_be_computed(tensor: str, half: Half, other: Half, others: Sequence[str]) -> bool:
-    """Whether random values for `tensor` would be wrong: the other half makes it, or reads what it is made from."""
+def _has_to_be_computed(tensor: str, half: Half, other: Half, others: Set[str]) -> bool:
+    """Whether random values for `tensor` would be wrong: it is made from `others`, on which the other half depends."""
     if tensor not in half.upstream:
         return False
     if half.is_no_data(tensor) or tensor in other.made:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 EVIDENCE_NODES = 5000
 """Nodes of a model up to which `fix` gathers evidence unless told otherwise."""
 
+_NO_EVIDENCE = f"no evidence was gathered: the model has more than {EVIDENCE_NODES:,} nodes; --evidence gathers it"
+
 
 @dataclass(frozen=True)
 class Fix:
@@ -76,12 +78,17 @@ class Fix:
 
     @property
     def evidence(self) -> str:
-        """How many edits are bit-equal, close or not checkable: `12 bit-equal, 2 within 3 ULP`; empty without any."""
+        """How many edits are bit-equal, close or not checkable: `12 bit-equal, 2 within 3 ULP`; empty without any.
+
+        Those that part at inputs about which their pass promises nothing are counted once more.
+        """
         found = [edit.evidence for edit in self.edits if edit.evidence is not None]
         counts = Counter[str](e.verdict for e in found)
         furthest = max((e.max_ulp for e in found), default=0)
         texts = {"bit-equal": "bit-equal", "close": f"within {furthest} ULP", "not checkable": "not checkable here"}
-        return ", ".join(f"{counts[verdict]} {text}" for verdict, text in texts.items() if counts[verdict])
+        said = [f"{counts[verdict]} {text}" for verdict, text in texts.items() if counts[verdict]]
+        apart = sum(bool(e.apart) for e in found)
+        return ", ".join(said) + (f"; {apart} of them apart at NaN, infinity or overflow" if apart else "")
 
     def save(self, path: str | os.PathLike[str]) -> Fix:
         """Write the model, whole or not at all, and return the Fix that knows where. Raises BadInput."""
@@ -155,7 +162,8 @@ def fix(
         model = load(source)
     before = count_nodes(model)
     outcome = Outcome(clock=clock)
-    with_evidence = before <= EVIDENCE_NODES if evidence is None else evidence
+    too_many = evidence is None and before > EVIDENCE_NODES
+    with_evidence = not too_many if evidence is None else evidence
     file = model.file
     run(model, chosen, passes, outcome, evidence=with_evidence)
     for tool in others:

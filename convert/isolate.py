@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
@@ -65,17 +66,56 @@ def isolated(
     child crashes or exceeds a limit, and Unavailable for a memory limit where there is no /proc. Ctrl-C ends the
     child, too.
     """
-    limits = limits or Limits()
-    if limits.memory is not None and not Path("/proc/self/status").exists():
-        raise Unavailable("a memory limit needs Linux's /proc, which this system lacks", do="leave the limit out")
-    with _child({**os.environ, **(environment or {})}, what) as child:
-        child.send((function, args))
-        kind, value = child.answer(limits, on_report)
-    if kind == "raised" and isinstance(value, TrtconvError):
-        raise value
-    if kind == "failed":
-        raise ChildError(f"{what} failed in its child process:\n{value}")
-    return value  # type: ignore[return-value]  # the pipe carries what `function` returned
+    with Worker(what, limits=limits, environment=environment, on_report=on_report) as worker:
+        return worker.call(function, *args)
+
+
+class Worker:
+    """A child process for several calls, one after another; started by the first, and again after a failure.
+
+    Closes when the `with` block ends. The limits hold for each call by itself.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        limits: Limits | None = None,
+        environment: Mapping[str, str] | None = None,
+        on_report: Callable[[str], None] | None = None,
+    ) -> None:
+        self.what, self.limits, self.on_report = what, limits or Limits(), on_report
+        self._environment = {**os.environ, **(environment or {})}
+        self._open = ExitStack()
+        self._child: _Child | None = None
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        self._child = None
+        self._open.close()
+
+    def call(self, function: Callable[..., T], *args: object) -> T:
+        """`function(*args)` in the child; everything that is said of `isolated` holds."""
+        if self.limits.memory is not None and not Path("/proc/self/status").exists():
+            raise Unavailable("a memory limit needs Linux's /proc, which this system lacks", do="leave the limit out")
+        if self._child is None:
+            self._child = self._open.enter_context(_child(self._environment, self.what))
+        try:
+            self._child.send((function, args))
+            kind, value = self._child.answer(self.limits, self.on_report)
+        except BaseException:  # it is dead, or busy with what nobody waits for any more
+            self._close()
+            raise
+        if kind == "raised" and isinstance(value, TrtconvError):
+            raise value
+        if kind == "failed":
+            raise ChildError(f"{self.what} failed in its child process:\n{value}")
+        return value  # type: ignore[return-value]  # the pipe carries what `function` returned
 
 
 def report(text: str) -> None:
@@ -98,6 +138,7 @@ class _Child:
     doing: str = ""
 
     def send(self, request: object) -> None:
+        self.started, self.doing = time.monotonic(), ""
         with suppress(BrokenPipeError, ConnectionResetError):  # a child that is dead already is seen by `answer`
             self.pipe.send(request)
 
@@ -188,21 +229,30 @@ _sending = threading.Lock()
 
 
 def serve(descriptor: str) -> NoReturn:
-    """Run the request that comes through the pipe and answer it; never returns."""
+    """Run each request that comes through the pipe and answer it, until the pipe closes; never returns."""
     global _parent
     _die_with_parent()
     _parent = Connection(int(descriptor))
     os.set_inheritable(_parent.fileno(), False)
+    with suppress(EOFError, OSError):
+        while True:
+            request = _parent.recv_bytes()
+            _parent.send_bytes(_answered(request))
+    os._exit(0)  # not through the destructors of native libraries: the answers are out, and they may crash
+
+
+def _answered(request: bytes) -> bytes:
+    answer: tuple[str, object]
     try:
-        function, args = _parent.recv()
-        _parent.send(("returned", function(*args)))
+        function, args = pickle.loads(request)
+        return pickle.dumps(("returned", function(*args)), pickle.HIGHEST_PROTOCOL)
     except TrtconvError as error:
-        _parent.send(("raised", error))
+        answer = "raised", error
     except MemoryError:
-        _parent.send(("raised", NativeFailure("the child process ran out of memory")))
+        answer = "raised", NativeFailure("the child process ran out of memory")
     except Exception:
-        _parent.send(("failed", traceback.format_exc()))
-    os._exit(0)  # not through the destructors of native libraries: the answer is out, and they may crash
+        answer = "failed", traceback.format_exc()
+    return pickle.dumps(answer)
 
 
 def _die_with_parent() -> None:

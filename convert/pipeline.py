@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from trtconv.timing import Clock
 
 if TYPE_CHECKING:
     from trtconv.cutting import Cut
+    from trtconv.evidence import Examiner
 
 MAX_ROUNDS = 10
 
@@ -32,29 +34,39 @@ def run(
 ) -> Outcome:
     """Apply `passes` to `model` in place, round after round, until a round changes nothing.
 
-    What was done is added to `outcome`. With `evidence`, the graphs of each edit are run before and after it, and an
-    edit that changes the outputs is undone.
+    What was done is added to `outcome`. With `evidence`, the graphs of each edit are run before and after it, all in
+    one child process, and an edit that changes the outputs is undone.
     """
     outcome, chosen = outcome or Outcome(), list(passes)
-    for _ in range(MAX_ROUNDS):
-        before = len(outcome.edits)
-        for one in chosen:
-            with outcome.clock.step(one.name()):
-                _apply(one, model, target, outcome, evidence)
-        if len(outcome.edits) == before:
-            break
-        with outcome.clock.step("shape inference"):
-            model.infer()  # what was folded or rewritten may say more about shapes, now and not only in a second run
+    with ExitStack() as stack:
+        examiner = _examiner(model, stack) if evidence else None
+        for _ in range(MAX_ROUNDS):
+            before = len(outcome.edits)
+            for one in chosen:
+                with outcome.clock.step(one.name()):
+                    _apply(one, model, target, outcome, examiner)
+            if len(outcome.edits) == before:
+                break
+            with outcome.clock.step("shape inference"):
+                model.infer()  # what was folded or rewritten may say more about shapes, now and not in a second run
     return outcome
 
 
-def _apply(one: Pass, model: Model, target: Target, outcome: Outcome, evidence: bool) -> None:
-    """Run one pass; with `evidence` as often as it takes until no edit is left that has to be undone."""
+def _examiner(model: Model, stack: ExitStack) -> Examiner:
+    from trtconv.evidence import Examiner
+    from trtconv.trial_runs import TrialRuns
+
+    return Examiner(model, stack.enter_context(TrialRuns.worker()))
+
+
+def _apply(one: Pass, model: Model, target: Target, outcome: Outcome, examiner: Examiner | None) -> None:
+    """Run one pass; with an examiner as often as it takes until no edit is left that has to be undone."""
     while True:
-        work = _Work(one, model, target, {e.node for e in outcome.undone if e.pass_name == one.name()}, evidence)
+        banned = {e.node for e in outcome.undone if e.pass_name == one.name()}
+        work = _Work(one, model, target, banned, with_cuts=examiner is not None)
         work.run()
         with outcome.clock.step("evidence"):
-            bad = work.examined() if evidence else []
+            bad = work.examined(examiner) if examiner is not None else []
         if not bad:
             break
         work.undo()
@@ -116,11 +128,9 @@ class _Work:
         removed, added = tuple(replacement.removed), tuple(replacement.nodes)
         self.edits.append(Edit(self.one.name(), node.label, node.op_type, trouble.why, removed, added))
 
-    def examined(self) -> list[Edit]:
+    def examined(self, examiner: Examiner) -> list[Edit]:
         """Note the evidence at each edit; returns those that change the outputs."""
-        from trtconv.evidence import examine
-
-        found = examine(self.cuts, self.one.safety, self.model)
+        found = examiner.examine(self.cuts, self.one.safety)
         self.edits = [replace(edit, evidence=e) for edit, e in zip(self.edits, found, strict=True)]
         return [edit for edit, e in zip(self.edits, found, strict=True) if e.verdict == "differs"]
 

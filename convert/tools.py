@@ -170,7 +170,7 @@ def compare_models(before: Model, after: Model, seed: int = 0) -> Evidence:
     """Both models in ONNX Runtime on made-up inputs of several sizes, judged as `verify` does by default."""
     from trtconv.comparing import compare_outputs, tensors
     from trtconv.criteria import Criteria
-    from trtconv.evidence import units
+    from trtconv.judging_edits import units
     from trtconv.runtimes.onnxruntime import infer, open_model
 
     counted, furthest, criteria = 0, 0, Criteria().of(before.main, after.main)

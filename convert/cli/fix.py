@@ -17,7 +17,11 @@ from trtconv.cli.options import announce, finish, json_option, model_argument, t
 @click.option("--skip", multiple=True, metavar="PASS", help="Leave this pass out; repeatable.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
 @click.option("--diff", is_flag=True, help="Show the nodes before and after each edit.")
-@click.option("--no-evidence", is_flag=True, help="Do not run the graphs of each edit before and after it.")
+@click.option(
+    "--evidence/--no-evidence",
+    default=None,
+    help="Run the graphs of each edit before and after it; default: up to 5,000 nodes.",
+)
 @click.option("--with", "tools", multiple=True, metavar="TOOL", help="Also run onnxsim or onnxslim; repeatable.")
 @click.option("--timing", is_flag=True, help="Say where the time went.")
 @json_option
@@ -29,7 +33,7 @@ def command(
     skip: tuple[str, ...],
     dry_run: bool,
     diff: bool,
-    no_evidence: bool,
+    evidence: bool | None,
     tools: tuple[str, ...],
     timing: bool,
     as_json: bool,
@@ -59,7 +63,7 @@ def command(
                 target=target or one.target or "auto",
                 only=only,
                 skip=skip,
-                evidence=False if no_evidence else None,
+                evidence=evidence,
                 tools=tools or one.tools,
             )
             remaining, ignored, unused = suppress(result.remaining, one.ignore)

@@ -94,6 +94,8 @@ class Evidence:
     """Largest error, in units in the last place of the largest output."""
     why: str = ""
     """What differs, what keeps it from being checked, or under which condition it holds."""
+    apart: str = ""
+    """Inputs at which the outputs part all the same: such as the pass promises nothing about."""
 
     @property
     def holds(self) -> bool:
@@ -108,6 +110,8 @@ class Evidence:
             "differs": "differs",
             "not checkable": "not checkable here",
         }[self.verdict]
+        if self.apart:
+            text += f", apart at {self.apart}"
         return f"{text}: {self.why}" if self.why else text
 
     def to_json(self) -> dict[str, object]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import onnx
 import pytest
+from onnx import TensorProto
 from support import assert_same, parse, random_feed
 
 from trtconv.fixing import fix
@@ -129,6 +130,132 @@ def test_every_kind_of_broken_rewrite_is_undone(body: str, op_type: str, write: 
     assert not outcome.edits
     assert [e.node for e in outcome.undone] == ["n"]
     assert [n.op_type for n in result.graph.node] == [n.op_type for n in parse(text).graph.node]
+
+
+def size(r: Replacement, x: str, axis: int) -> str:
+    return r.op("Gather", r.shape(x), r.constant(axis, np.int64), axis=0)
+
+
+def spoiled(condition: Callable[[Replacement, str], str]) -> Write:
+    """-x as it should be, and 1 wherever `condition` (a boolean tensor) holds."""
+
+    def write(r: Replacement, node: Node) -> None:
+        x = node.input(0)
+        right = r.op("Neg", x, name=f"{node.label}/right")
+        r.op("Where", condition(r, x), r.scalar(1, x), right, into=node.outputs[0])
+
+    return write
+
+
+def equals(r: Replacement, value: str, wanted: int) -> str:
+    return r.op("Equal", value, r.constant(wanted, np.int64))
+
+
+def rows_from_nowhere(r: Replacement, node: Node) -> None:
+    """One row of ones where there is none, and else nothing more."""
+    missing = r.op("Cast", equals(r, size(r, node.input(0), 0), 0), to=TensorProto.INT64)
+    shape = r.concat([r.reshape(missing, [1]), r.constant([5], np.int64)], 0)
+    r.concat([r.op("Neg", node.input(0), name="n/neg"), r.op("ConstantOfShape", shape)], 0, into=node.outputs[0])
+
+
+def clipped(r: Replacement, node: Node) -> None:
+    r.clip(r.op("Neg", node.input(0), name="n/neg"), -3e38, 3e38, into=node.outputs[0])
+
+
+NEAR_MISSES: dict[str, tuple[Write, str]] = {
+    "NaN": (spoiled(lambda r, x: r.op("IsNaN", x)), ""),
+    "infinity": (spoiled(lambda r, x: r.op("IsInf", x)), ""),
+    "zero": (spoiled(lambda r, x: r.op("Equal", x, r.scalar(0, x))), ""),
+    "ties": (spoiled(lambda r, x: r.op("Equal", r.op("Abs", x), r.scalar(2.5, x))), ""),
+    "the largest": (clipped, "exact"),
+    "denormals": (
+        spoiled(lambda r, x: r.op("Less", r.op("Abs", r.op("Mul", x, r.scalar(1e38, x))), r.scalar(1e-6, x))),
+        "",
+    ),
+    "batch > 1": (spoiled(lambda r, x: r.op("Greater", size(r, x, 0), r.constant(1, np.int64))), ""),
+    "an odd batch": (
+        spoiled(lambda r, x: equals(r, r.op("Mod", size(r, x, 0), r.constant(2, np.int64)), 1)),
+        "",
+    ),
+    "size 1": (spoiled(lambda r, x: equals(r, size(r, x, 0), 1)), ""),
+    "empty": (rows_from_nowhere, ""),
+}
+"""Rewrites of Neg that are wrong at one kind of value or size alone, and the safety that promises it, if not all."""
+
+
+@pytest.mark.parametrize(
+    ("where", "safety"),
+    [(where, s) for where, (_, promised) in NEAR_MISSES.items() for s in Safety if promised in ("", s.value)],
+)
+def test_a_rewrite_that_is_wrong_in_one_corner_is_undone(where: str, safety: Safety) -> None:
+    write, _ = NEAR_MISSES[where]
+    text = """<ir_version: 8, opset_import: ["": 17]> g (float[N,5] x) => (float[M,5] y) { [n] y = Neg(x) }"""
+    _, outcome = apply(text, make_pass("Neg", write, safety))
+    assert [e.node for e in outcome.undone] == ["n"], outcome.edits and outcome.edits[0].evidence
+    assert not outcome.edits
+
+
+def overflowing(r: Replacement, node: Node) -> None:
+    big = r.op("Mul", node.input(0), r.scalar(4, node.input(0)))
+    r.op("Mul", big, r.scalar(-0.25, node.input(0)), into=node.outputs[0], name="n/rest")
+
+
+def test_where_a_pass_promises_nothing_the_difference_is_said() -> None:
+    text = """<ir_version: 8, opset_import: ["": 17]> g (float[N,5] x) => (float[N,5] y) { [n] y = Neg(x) }"""
+    _, outcome = apply(text, make_pass("Neg", overflowing, Safety.ROUNDING))
+    (edit,) = outcome.edits
+    assert edit.evidence is not None
+    assert edit.evidence.apart == "values that overflow"
+    assert "apart at values that overflow" in str(edit.evidence)
+    _, strict = apply(text, make_pass("Neg", overflowing, Safety.EXACT))
+    assert [e.node for e in strict.undone] == ["n"]
+
+
+@pytest.mark.parametrize(("value", "stands"), [(-1.4901161e-08, True), (1e-6, False)])
+def test_terms_that_cancel_are_measured_by_the_error_they_have_anyway(value: float, stands: bool) -> None:
+    """A window of one element is 0.42 - 0.5 + 0.08: 1.5e-8 in float32, 0 in truth, and -1.5e-8 in another order."""
+
+    def write(r: Replacement, node: Node) -> None:
+        r.op("Identity", r.constant([value], np.float32), into=node.outputs[0])
+
+    text = """<ir_version: 8, opset_import: ["": 17]> g () => (float[1] y)
+        <int64 one = {1}> { [n] y = BlackmanWindow(one) }"""
+    _, outcome = apply(text, make_pass("BlackmanWindow", write, Safety.ROUNDING))
+    assert bool(outcome.edits) is stands
+    assert bool(outcome.undone) is not stands
+    if stands:
+        assert "terms cancel" in str(outcome.edits[0].evidence)
+
+
+def test_the_standard_settles_what_onnx_runtime_computes_otherwise() -> None:
+    """Over an empty batch, ONNX Runtime's ReduceMean keeps the sizes that it should reduce to 1."""
+
+    def write(r: Replacement, node: Node) -> None:
+        r.op("GlobalAveragePool", node.input(0), into=node.outputs[0])
+
+    text = """<ir_version: 8, opset_import: ["": 13]>
+        g (float[N,3,4,4] x) => (float[N,3,1,1] y) { [n] y = ReduceMean <axes=[2,3]> (x) }"""
+    _, outcome = apply(text, make_pass("ReduceMean", write, Safety.ROUNDING))
+    assert [e.node for e in outcome.edits] == ["n"]
+
+
+def divided(r: Replacement, node: Node) -> None:
+    x = node.input(0)
+    lowest = r.op("Mul", r.op("Sub", x, x), r.constant(1, np.int32))
+    lowest = r.op("Add", lowest, r.constant(np.iinfo(np.int32).min, np.int32))
+    r.op("Div", lowest, r.op("Add", r.op("Sub", x, x), r.constant(-1, np.int32)), into=node.outputs[0], name="n/div")
+
+
+def test_a_crash_of_onnx_runtime_costs_the_edit_its_evidence_and_nothing_else() -> None:
+    """The lowest int32 divided by -1 is SIGFPE on x86-64, which ONNX Runtime does not guard against."""
+    text = """<ir_version: 8, opset_import: ["": 17]> g (int32[N] x) => (int32[N] y, int32[N] z) {
+        [n] y = Neg(x) [broken] z = Abs(x) }"""
+    _, outcome = apply(text, make_pass("Neg", divided), make_pass("Abs", drops_its_second_input))
+    (edit,) = outcome.edits
+    assert edit.node == "n"
+    crash = "not checkable here: ONNX Runtime crashed (SIGFPE); last seen at case 'random'"
+    assert str(edit.evidence).startswith(crash)
+    assert [e.node for e in outcome.undone] == ["broken"], "the evidence of other edits is gathered all the same"
 
 
 def reassociated(r: Replacement, node: Node) -> None:
