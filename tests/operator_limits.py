@@ -4,6 +4,24 @@ from __future__ import annotations
 
 from limits import ALL, Ranges, head
 
+BEFORE_9: Ranges = {"refused": ("7.0", "9.0")}
+IN_8_0: Ranges = {"refused": ("8.0.1", "8.4.1")}
+IN_8_5: Ranges = {"refused": ("8.5.1", "8.6.1")}
+UNTIL_10_11: Ranges = {"silent": ("7.0", "10.11"), "refused": ("10.11", None)}
+DEQUANTIZED = "y = DequantizeLinear(x, s)"
+NORMAL = "y = RandomNormalLike<dtype=16>(x)"
+K_4000 = "k = Constant<value=int64[1] {4000}>()"
+RESHAPE = "y = Reshape<allowzero=1>(x, s)"
+DRAW_BY_SEED = "y = RandomUniform<seed=1.0, shape=[2]>()"
+DRAW_LIKE = "c = Constant<value=float[2] {1.0, 2.0}>()  y = RandomUniformLike(c)"
+IF_KNOWN = "c = Constant<value=bool {1}>()  " + (
+    "y = If(c) <then_branch = a () => (float p) { p = Neg(x) }, else_branch = b () => (float q) { q = Abs(x) }>"
+)
+IF_TWICE = "y = If(c) <then_branch = a () => (float p) { p = Neg(x) }, else_branch = b () => (float p) { p = Abs(x) }>"
+LOOP = 'l, y = Loop("", c, x) <body = b (int64 i, bool d, float p) => (bool e, float q, float s) ' + (
+    "{ q = Neg(p)  s = Abs(p)  e = Identity(d) }>"
+)
+
 CASES: list[tuple[str, str, str, Ranges]] = [
     # element types and forms
     *(
@@ -50,6 +68,71 @@ CASES: list[tuple[str, str, str, Ranges]] = [
                 {"silent": ("7.0", "9.0")},
             ),
         )
+    ),
+    # what no version takes, or what single versions misread
+    *(
+        (name, what, f"{head(opset)}({given}) => ({out}) {{ {body} }}", ranges)
+        for name, what, opset, given, out, body, ranges in (
+            ("large-top-k", "K of 4000", 13, "float[1,9999] x", "float y", f"{K_4000}  y, i = TopK(x, k)", ALL),
+            ("too-many-dimensions", "nine", 13, "float[1,1,1,1,1,1,1,1,N] x", "float y", "y = Relu(x)", ALL),
+            ("too-many-dimensions", "eight", 13, "float[1,1,1,1,1,1,1,N] x", "float y", "y = Relu(x)", {}),
+            ("unsupported-element-type", "BF16", 13, "bfloat16 x", "bfloat16 y", "y = Neg(x)", BEFORE_9),
+            ("unsupported-element-type", "strings", 13, "string x", "string y", "y = Identity(x)", ALL),
+            (
+                *("unsupported-element-type", "FP8", 19, "float8e4m3fn x, float s", "float y"),
+                *(DEQUANTIZED, BEFORE_9),
+            ),
+            (
+                *("unsupported-element-type", "INT4", 21, "int4[4] x, float s", "float y"),
+                *("y = DequantizeLinear(x, s)", {"refused": ("7.0", "10.0.0")}),
+            ),
+            ("unsupported-element-type", "E5M2", 19, "float8e5m2 x, float s", "float y", DEQUANTIZED, ALL),
+            ("zero-in-shape", "computed", 14, "float x, int64[2] s", "float y", RESHAPE, {"silent": ("7.0", "8.4.2")}),
+            ("random-numbers", "a seed", 13, "float x", "float y", DRAW_BY_SEED, {"note": ("7.0", None)}),
+            ("random-numbers", "DOUBLE", 13, "float x", "double y", "y = RandomUniform<dtype=11, shape=[2]>()", ALL),
+            ("random-numbers", "like a constant", 13, "float x", "float y", DRAW_LIKE, {"refused": ("7.0", "10.11")}),
+            ("random-numbers", "BF16", 13, "float x", "bfloat16 y", NORMAL, {"refused": ("8.5.1", None)}),
+            ("triangle-of-many-axes", "rank 4", 14, "float[1,2,3,3] x", "float y", "y = Trilu(x)", IN_8_5),
+            ("range-type", "FLOAT", 13, "float a", "float y", "y = Range(a, a, a)", {"refused": ("7.0", "8.4.0")}),
+            ("range-type", "FLOAT16", 13, "float16 a", "float16 y", "y = Range(a, a, a)", ALL),
+            (
+                *("recurrence-form", "coupled gates", 14, "float[3,1,2] x, float[1,8,2] w", "float y"),
+                *("y = LSTM<hidden_size=2, input_forget=1>(x, w, w)", ALL),
+            ),
+            (
+                *("recurrence-form", "two directions", 14, "float[3,1,2] x, float[2,2,2] w", "float y"),
+                *('y = RNN<hidden_size=2, direction="bidirectional", activations=["Tanh", "Relu"]>(x, w, w)', ALL),
+            ),
+            ("branch-output-names", "one name", 13, "float x, bool c", "float y", IF_TWICE, IN_8_0),
+            ("open-loop", "no limit", 13, "float x, bool c", "float y", LOOP, UNTIL_10_11),
+            (
+                *("uneven-transposed-convolution", "over three axes", 13, "float[1,1,4,4,4] x, float[1,1,2,2,2] w"),
+                *("float y", "y = ConvTranspose<pads=[0,0,0,1,0,0]>(x, w)", {"refused": ("7.1", "8.4.0")}),
+            ),
+            (
+                *("constant-condition", "a condition in the file", 13, "float x", "float y"),
+                *(IF_KNOWN, {"refused": ("7.0", "7.1"), "slow": ("7.1", None)}),
+            ),
+        )
+    ),
+    (
+        "weights-out-of-reach",
+        "external data",
+        f'{head(11)}(float[2] x) => (float y) <float[2] w = ["location": "w.bin"]> {{ y = Add(x, w) }}',
+        {"refused": ("7.0", "7.1")},
+    ),
+    (
+        "weights-out-of-reach",
+        "beyond 2 GiB",
+        f"{head(11)}(float[2] x) => (float y) "
+        f'<float[2] w = ["location": "w.bin", "offset": "{2**31}", "length": "8"]> {{ y = Add(x, w) }}',
+        {"refused": ("7.0", "7.1"), "silent": ("7.1", "8.0.1")},
+    ),
+    (
+        "half-in-integer-field",
+        "FLOAT16 as integers",
+        f"{head(13)}(float16[2] x) => (float16 y) <float16[2] w = {{15360, 16384}}> {{ y = Add(x, w) }}",
+        {"silent": ("7.0", "8.4.1")},
     ),
     # forms that changed between versions
     *(

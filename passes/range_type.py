@@ -1,0 +1,71 @@
+"""# range-type
+
+## What it does
+Writes a Range of FLOAT16 or BFLOAT16 in FLOAT, with a cast behind it; reports one of FLOAT whose bounds are
+computed.
+
+## Why
+Every version makes INT32, INT64 and FLOAT only ("This version of TensorRT only supports int32, int64, and float
+input types for Range!"). Up to 8.2 what is computed has to be INT32 ("For range operator with dynamic inputs, this
+version of TensorRT only supports INT32!"), and the builder of TensorRT-RTX 1.7 falls over FLOAT (measured).
+
+## Safety
+As many values; each is rounded once.
+
+## When it refuses
+FLOAT bounds that are computed: how many values there are depends on the data.
+
+## How to avoid it when exporting
+`torch.arange` of integers; scale afterwards.
+"""
+
+from __future__ import annotations
+
+from onnx import TensorProto
+
+from trtconv.passes.core import Example, Graph, Node, Pass, Refused, Replacement, Safety, Target, Trouble, refused
+
+FLOAT = TensorProto.FLOAT
+HALVES = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
+
+
+class RangeType(Pass):
+    """Range of other than INT32."""
+
+    ops = ("Range",)
+    safety = Safety.ROUNDING
+    after = ("unfolded-constants",)
+    examples = (
+        Example(
+            target="tensorrt-8.2",
+            before="""<ir_version: 8, opset_import: ["": 13]>
+                g (float a, float b, float c) => (float[N] y) { y = Range(a, b, c) }""",
+            refusal="how many values there are depends on the data",
+        ),
+        Example(
+            target="tensorrt-8.4",
+            title="taken since 8.4",
+            before="""<ir_version: 8, opset_import: ["": 13]>
+                g (float a, float b, float c) => (float[N] y) { y = Range(a, b, c) }""",
+        ),
+    )
+
+    def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
+        """Half precision, or FLOAT that is computed where that is refused."""
+        dtype = graph.dtype(node.input(0))
+        if dtype in HALVES:
+            return refused(f"{target.title} makes no Range of half precision")
+        computed = not all(graph.is_constant(t) for t in node.inputs)
+        if dtype == FLOAT and computed and (target.before(8, 4) or target.is_rtx):
+            return refused(f"{target.title} makes no Range of FLOAT from bounds that are computed")
+        return None
+
+    def rewrite(self, node: Node, graph: Graph, target: Target) -> Replacement:
+        """FLOAT, and a cast."""
+        dtype = graph.dtype(node.input(0))
+        if dtype not in HALVES:
+            raise Refused("how many values there are depends on the data")
+        r = Replacement(graph, node)
+        wide = r.clone(node, [r.cast(t, FLOAT) for t in node.inputs], into=[None])[0]
+        r.cast(wide, dtype, into=node.outputs[0])
+        return r
