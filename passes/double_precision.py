@@ -84,6 +84,10 @@ class DoublePrecision(ModelPass):
         ),
     )
 
+    def candidates(self, graph: Graph, target: Target) -> list[Node]:
+        """No node of a model without DOUBLE."""
+        return super().candidates(graph, target) if DOUBLE in graph.model.element_types() else []
+
     def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
         """A node that reads or writes DOUBLE; later parsers take it for FLOAT."""
         if not any(graph.dtype(t) == DOUBLE for t in (*node.inputs, *node.outputs) if t):
@@ -128,7 +132,7 @@ def _is_beyond(values: np.ndarray) -> bool:
 
 
 def _retype(graph: Graph) -> None:
-    graph.revision += 1
+    graph.retyped()
     for types in (graph.inputs, graph.output_types, graph.types):
         for name, found in types.items():
             if found is not None and found.dtype == DOUBLE:

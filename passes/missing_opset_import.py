@@ -52,6 +52,10 @@ class MissingOpsetImport(ModelPass):
         ),
     )
 
+    def candidates(self, graph: Graph, target: Target) -> list[Node]:
+        """No node of a model that has the import."""
+        return [] if _has_import(graph.model) else super().candidates(graph, target)
+
     def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
         """Every node of a model without the import, but for those that want it themselves."""
         if _has_import(graph.model) or not node.domain:

@@ -223,7 +223,7 @@ def _nodes(model: Model, dtype: int) -> list[tuple[Graph, Node]]:
 
 
 def _retype_tensors(graph: Graph, dtype: int, keep_ends: bool) -> None:
-    graph.revision += 1
+    graph.retyped()
     ends = {*graph.inputs, *graph.outputs} if keep_ends else set()
     for types in (graph.inputs, graph.output_types, graph.types):
         for name, found in types.items():

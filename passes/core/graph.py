@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import GraphProto, TensorProto, helper
 
+from trtconv.passes.core import dtypes
 from trtconv.passes.core.inference import infer_node
 from trtconv.passes.core.node import Node as Node
 from trtconv.passes.core.node import captured, reads
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from trtconv.passes.core.model import Model
     from trtconv.passes.core.rewrite import Replacement
-    from trtconv.passes.core.types import Refine
+    from trtconv.passes.core.types import Sizes
 
     Array = NDArray[Any]
 
@@ -46,6 +47,7 @@ class Graph:
         self.revision = 0
         """Counts changes: what was learnt of the graph at a revision holds as long as it is the same."""
         self._swept_at = 0
+        self._dtypes: dict[str, int] = {}
         self._nodes: list[Node] = []
         self._producer: dict[str, Node] = {}
         self._consumers: dict[str, dict[Node, None]] = {}
@@ -178,15 +180,21 @@ class Graph:
 
     def take_types(self, types: Types) -> None:
         """Forget the types known so far for `types`; what folding knows beyond inference stays known."""
-        types.refine_with(self._types.refine)
+        types.learn(self._types.sizes)
         self._types = types
 
-    def refine_types(self, refine: Refine) -> None:
-        """Let `refine` say more of each type than inference does."""
-        self._types.refine_with(refine)
+    def learn_sizes(self, sizes: Sizes) -> None:
+        """Let `sizes` say more of each type than inference does."""
+        self._types.learn(sizes)
 
     def type(self, tensor: str) -> TensorType | None:
-        """What is known of a tensor's element type and shape."""
+        """What is known of a tensor's element type and shape; inferred only where folding does not tell it all."""
+        sizes = self._types.sizes(tensor) if self._types.sizes is not None else None
+        if sizes is not None and None not in sizes and (dtype := self.dtype(tensor)) is not None:
+            return TensorType(dtype, sizes)
+        return self._inferred(tensor)
+
+    def _inferred(self, tensor: str) -> TensorType | None:
         graph: Graph | None = self
         while graph is not None:
             if tensor in graph.initializers:
@@ -213,9 +221,29 @@ class Graph:
         return None if shape is None else len(shape)
 
     def dtype(self, tensor: str) -> int | None:
-        """Element type (`TensorProto.DataType`), None when unknown."""
-        found = self.type(tensor)
+        """Element type (`TensorProto.DataType`), None when unknown; inferred only where schemas do not tell it."""
+        trail: list[str] = []
+        found = self._dtypes.get(tensor)
+        while found is None:
+            trail.append(tensor)
+            node = self._producer.get(tensor)
+            source = None if node is None else dtypes.of_output(node, node.outputs.index(tensor), self.opset)
+            if not isinstance(source, str):
+                found = source or self._given_dtype(tensor)
+                break
+            tensor, found = source, self._dtypes.get(source)
+        if found is not None:
+            self._dtypes.update(dict.fromkeys(trail, found))
+        return found
+
+    def _given_dtype(self, tensor: str) -> int | None:
+        found = self._inferred(tensor)
         return None if found is None else found.dtype
+
+    def retyped(self) -> None:
+        """Forget what was learnt of the graph, because tensors have other element types now."""
+        self.revision += 1
+        self._dtypes.clear()
 
     # --- changing --------------------------------------------------------------------------
 
@@ -326,6 +354,7 @@ class Graph:
         producer.outputs = [new if o == old else o for o in producer.outputs]
         producer.is_as_read = False
         self._index(producer)
+        self._dtypes.pop(old, None)
         found = self._types.get(old)
         if found is not None:
             self._types.forget(old)

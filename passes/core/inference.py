@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     from trtconv.passes.core.model import Model
     from trtconv.passes.core.node import Node
 
+_FAILURES = (
+    onnx.checker.ValidationError,
+    onnx.defs.SchemaError,
+    onnx.shape_inference.InferenceError,
+    KeyError,
+    RuntimeError,
+    ValueError,
+)
+"""What inference of a node raises where its types, attributes or opset are not what the schema says."""
+
 DATA_LIMIT = 1024
 """Bytes of an initializer that inference gets to see; shapes, axes and pads are far smaller."""
 
@@ -76,7 +86,7 @@ def infer_node(model: Model, graph: Graph, node: Node) -> dict[str, TensorType]:
             {t: c for t in node.inputs if t and (c := _small_constant(graph, t)) is not None},
             opset_imports=list(model.proto.opset_import),
         )
-    except (onnx.defs.SchemaError, onnx.shape_inference.InferenceError, RuntimeError, ValueError, KeyError):
+    except _FAILURES:
         return {}
     found = {name: t for name, proto in inferred.items() if (t := tensor_type(proto)) is not None}
     for name, one in found.items():

@@ -50,12 +50,12 @@ class Model:
 
     def element_types(self) -> set[int]:
         """Every element type that is known to occur, of weights too."""
-        found: set[int] = set()
+        found: set[int | None] = set()
         for graph in self.graphs():
-            found |= graph.types.dtypes()
+            found.update(graph.dtype(o) for node in graph.nodes for o in node.outputs if o)
             found.update(t.dtype for t in graph.inputs.values() if t is not None)
             found.update(t.data_type for t in graph.initializers.values())
-        return found
+        return {dtype for dtype in found if dtype is not None}
 
     def graphs(self) -> Iterator[Graph]:
         """The main graph, then every subgraph, outer before inner."""

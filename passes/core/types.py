@@ -27,20 +27,32 @@ class TensorType(NamedTuple):
         """Whether every dimension is a number."""
         return self.shape is not None and all(isinstance(d, int) for d in self.shape)
 
+    def refined(self, sizes: tuple[Dim, ...] | None) -> TensorType:
+        """With the numbers and names that `sizes` has and this has not."""
+        if sizes is None or (self.shape is not None and len(self.shape) != len(sizes)):
+            return self
+        pairs = zip(self.shape or (None,) * len(sizes), sizes, strict=True)
+        return TensorType(self.dtype, tuple(d if isinstance(d, int) or size is None else size for d, size in pairs))
+
 
 class Types:
     """Types by tensor, read from the protos of shape inference when first asked for: most never are."""
 
     def __init__(self, protos: dict[str, TypeProto] | None = None) -> None:
-        self.refine: Refine | None = None
+        self.sizes: Sizes | None = None
+        """What folding knows of the dimensions of a tensor; None where it knows nothing."""
         self._protos = protos or {}
         self._known: dict[str, TensorType] = {}
 
-    def refine_with(self, refine: Refine | None) -> None:
-        """Let `refine` say more of each type, of those that were asked for before, too."""
-        self.refine = refine
-        if refine is not None:
-            self._known = {tensor: refine(tensor, found) for tensor, found in self._known.items()}
+    def learn(self, sizes: Sizes | None) -> None:
+        """Let `sizes` say more of each type, of those that were asked for before, too."""
+        self.sizes = sizes
+        self._known = {tensor: self._refined(tensor, found) for tensor, found in self._known.items()}
+
+    def _refined(self, tensor: str, found: TensorType) -> TensorType:
+        if self.sizes is None or found.is_static:
+            return found
+        return found.refined(self.sizes(tensor))
 
     def get(self, tensor: str) -> TensorType | None:
         """Type of `tensor`; None where it is unknown, or no tensor's."""
@@ -48,7 +60,7 @@ class Types:
         if found is None and tensor in self._protos:
             found = tensor_type(self._protos.pop(tensor))
             if found is not None:
-                found = self._known[tensor] = found if self.refine is None else self.refine(tensor, found)
+                found = self._known[tensor] = self._refined(tensor, found)
         return found
 
     def __setitem__(self, tensor: str, found: TensorType) -> None:
@@ -65,7 +77,7 @@ class Types:
     def copy(self) -> Types:
         """The same types, to change by themselves."""
         other = Types(dict(self._protos))
-        other.refine, other._known = self.refine, dict(self._known)
+        other.sizes, other._known = self.sizes, dict(self._known)
         return other
 
     def items(self) -> Iterator[tuple[str, TensorType]]:
@@ -74,14 +86,8 @@ class Types:
             self.get(tensor)
         yield from list(self._known.items())
 
-    def dtypes(self) -> set[int]:
-        """Every element type that occurs."""
-        unread = {p.tensor_type.elem_type for p in self._protos.values() if p.HasField("tensor_type")}
-        return unread | {found.dtype for found in self._known.values()}
 
-
-Refine = Callable[[str, TensorType], TensorType]
-"""Says more of a tensor's type than shape inference did."""
+Sizes = Callable[[str], tuple[Dim, ...] | None]
 
 
 def data_size(tensor: TensorProto) -> int:

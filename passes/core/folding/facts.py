@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import TensorProto
 
-from trtconv.passes.core.folding import arithmetic, dtypes, shapes_computed  # noqa: F401 (they register their rules)
+from trtconv.passes.core.folding import arithmetic, shapes_computed  # noqa: F401 (they register their rules)
 from trtconv.passes.core.folding.batch import is_pure
 from trtconv.passes.core.folding.dims import dim, mentions, unknown
 from trtconv.passes.core.folding.evaluate import EVALUATORS, evaluate, of_shape
@@ -69,7 +69,6 @@ class Facts:
         self.inner: dict[Graph, Facts] = {}
         self.asked_inference = False
         """Whether a shape here or in a subgraph is one that inference told, and may tell better of a changed graph."""
-        self._dtypes: dict[str, int | None] = {}
         self._unread: set[str] = set()
         if not self.repeats:
             self._take_inputs()
@@ -141,18 +140,8 @@ class Facts:
         return value if is_small else None
 
     def dtype(self, tensor: str) -> int | None:
-        """Element type of `tensor`, from the schemas of the operators where they tell it, else as inferred."""
-        trail, found = [], self._dtypes.get(tensor)
-        while found is None:
-            trail.append(tensor)
-            node = self.graph.producer(tensor)
-            source = None if node is None else dtypes.of_output(node, node.outputs.index(tensor), self.opset)
-            if not isinstance(source, str):
-                found = self.graph.dtype(tensor) if source is None else source
-                break
-            tensor, found = source, self._dtypes.get(source)
-        self._dtypes.update(dict.fromkeys(trail, found))
-        return found
+        """Element type of `tensor`."""
+        return self.graph.dtype(tensor)
 
     def known(self, tensor: str) -> Array | None:
         """The array behind a constant that is not left to ONNX Runtime."""

@@ -12,12 +12,12 @@ from onnx import TensorProto, helper, numpy_helper
 from trtconv.passes.core.base import Edit
 from trtconv.passes.core.folding import batch
 from trtconv.passes.core.folding.arguments import TAKES_ARGUMENTS, constant_arguments
-from trtconv.passes.core.folding.dims import Size, name_of
+from trtconv.passes.core.folding.dims import name_of
 from trtconv.passes.core.folding.facts import GROWTH_LIMIT, Facts
 from trtconv.passes.core.folding.shared import all_facts, keep_facts
 from trtconv.passes.core.node import Node
 from trtconv.passes.core.rewrite import Replacement
-from trtconv.passes.core.types import Dim, TensorType
+from trtconv.passes.core.types import Dim
 
 if TYPE_CHECKING:
     from trtconv.passes.core.graph import Array
@@ -38,7 +38,7 @@ def fold(model: Model, name: str) -> list[Edit]:
         if not any(folder.has_computed for folder in folders):
             break
     for folder in folders:
-        folder.graph.refine_types(folder.refined)
+        folder.graph.learn_sizes(folder.sizes)
     model.infer()
     if edits:
         keep_facts(model, name)
@@ -155,13 +155,10 @@ class Folder:
         self.graph.apply(replacement)
         return tuple(replacement.nodes)
 
-    def refined(self, tensor: str, found: TensorType) -> TensorType:
-        """`found` with the sizes that the walk knows and inference does not."""
+    def sizes(self, tensor: str) -> tuple[Dim, ...] | None:
+        """Numbers and names of the dimensions of a tensor that nodes of the graph write, as far as the walk knows."""
         shape = self.facts.shapes.get(tensor)
-        if shape is None or found.is_static:
-            return found
-        before = found.shape if found.shape is not None and len(found.shape) == len(shape) else (None,) * len(shape)
-        return TensorType(found.dtype, tuple(_named(size, old) for size, old in zip(shape, before, strict=True)))
+        return None if shape is None else tuple(d if isinstance(d, int) else name_of(d) for d in shape)
 
     # --- arguments -------------------------------------------------------------------------
 
@@ -185,13 +182,6 @@ class Folder:
             self.graph.initializers[name] = numpy_helper.from_array(np.asarray(elements, np.int64), name)
             self._shared[key] = name
         return self._shared[key]
-
-
-def _named(size: Size, before: Dim) -> Dim:
-    """A number, the name of a dimension, or what was known before."""
-    if isinstance(size, int) or isinstance(before, int):
-        return size if isinstance(size, int) else before
-    return name_of(size) or before
 
 
 def _described(values: dict[str, Array]) -> str:
