@@ -68,7 +68,7 @@ class MissingOpsetImport(ModelPass):
         if _has_import(model) or not nodes or not all(n.domain for n in nodes):
             return []
         version = min(NEWEST, target.documented_opset[1])
-        model.proto.opset_import.add(domain="", version=version)
+        model.add_import("", version)
         why = f"the model imports no standard operators: version {version} is added"
         return [Edit(self.name(), nodes[0].label, nodes[0].op_type, why, (), ())]
 

@@ -24,7 +24,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trtconv.passes.core import Edit, Example, Graph, ModelPass, Node, Refused, Replacement, Target, Trouble, slow
-from trtconv.passes.core.folding import OPERATORS, GraphTypes, all_facts, keep_facts, why_no_op
+from trtconv.passes.core.folding import OPERATORS, all_facts, keep_facts, known_of, why_no_op
 
 if TYPE_CHECKING:
     from trtconv.passes.core import Model
@@ -71,7 +71,7 @@ class NoOpNodes(ModelPass):
 
     def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
         """A node that hands its input on, where its readers can read the input instead."""
-        why = why_no_op(node, graph, GraphTypes(graph)) if _is_removable(node, graph) else ""
+        why = why_no_op(node, graph, known_of(graph)) if _is_removable(node, graph) else ""
         return slow(why) if why else None
 
     def rewrite(self, node: Node, graph: Graph, target: Target) -> Replacement:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from trtconv.cli.options import announce, finish, json_option, model_argument, target_option
+from trtconv.loading import collector_paused
 
 
 @click.command("fix")
@@ -25,6 +26,7 @@ from trtconv.cli.options import announce, finish, json_option, model_argument, t
 @click.option("--with", "tools", multiple=True, metavar="TOOL", help="Also run onnxsim or onnxslim; repeatable.")
 @click.option("--timing", is_flag=True, help="Say where the time went.")
 @json_option
+@collector_paused()
 def command(
     model: str | None,
     output: str | None,

@@ -180,17 +180,17 @@ class Graph:
 
     def take_types(self, types: Types) -> None:
         """Forget the types known so far for `types`; what folding knows beyond inference stays known."""
-        types.learn(self._types.sizes)
+        types.learn_like(self._types)
         self._types = types
 
-    def learn_sizes(self, sizes: Sizes) -> None:
-        """Let `sizes` say more of each type than inference does."""
-        self._types.learn(sizes)
+    def learn_sizes(self, sizes: Sizes, *, without_inference: bool) -> None:
+        """Let `sizes` say more of each type than inference does, and spare it where they are known without any."""
+        self._types.learn(sizes, without_inference)
 
     def type(self, tensor: str) -> TensorType | None:
         """What is known of a tensor's element type and shape; inferred only where folding does not tell it all."""
-        sizes = self._types.sizes(tensor) if self._types.sizes is not None else None
-        if sizes is not None and None not in sizes and (dtype := self.dtype(tensor)) is not None:
+        sizes = self._types.told(tensor)
+        if sizes is not None and (dtype := self.dtype(tensor)) is not None:
             return TensorType(dtype, sizes)
         return self._inferred(tensor)
 
@@ -265,15 +265,26 @@ class Graph:
         self.revision += 1
         if node.name:
             self._names.add(node.name)
-        self._by_operator.setdefault((node.op_type, node.domain), {})[node] = None
+        key = node.op_type, node.domain
+        if key not in self._by_operator:
+            self._by_operator[key] = {}
+        self._by_operator[key][node] = None
         for tensor in node.outputs:
             if tensor:
                 self._producer[tensor] = node
-        tensors = list(reads(node))
-        if node.subgraphs:
-            self._reads[node] = tensors
-        for tensor in tensors:
-            self._consumers.setdefault(tensor, {})[node] = None
+        for tensor in self._read_by(node):
+            if tensor in self._consumers:
+                self._consumers[tensor][node] = None
+            elif tensor:
+                self._consumers[tensor] = {node: None}
+
+    def _read_by(self, node: Node) -> Sequence[str]:
+        """What `node` reads; of one with subgraphs what it read when it was indexed, for those change by themselves."""
+        if not node.subgraphs:
+            return node.inputs
+        if node not in self._reads:
+            self._reads[node] = list(reads(node))
+        return self._reads[node]
 
     def _unindex(self, node: Node) -> None:
         self.revision += 1
@@ -281,8 +292,10 @@ class Graph:
         for tensor in node.outputs:
             if self._producer.get(tensor) is node:
                 del self._producer[tensor]
-        for tensor in self._reads.pop(node, None) or reads(node):
-            self._consumers.get(tensor, {}).pop(node, None)
+        for tensor in self._read_by(node):
+            if tensor in self._consumers:
+                self._consumers[tensor].pop(node, None)
+        self._reads.pop(node, None)
 
     def apply(self, replacement: Replacement) -> None:
         """Put the nodes of `replacement` where its node stood and drop the nodes it removes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -28,11 +29,17 @@ class Model:
         self.proto, self.file = proto, file
         self.main = Graph(self)
         self._types_wanted, self._inferred_at = True, 0
+        self._element_types, self._element_types_at = set[int](), -1
         self._read(proto.graph, self.main)
         for graph in self.graphs():
             graph.put_in_order(in_order(graph, {t.values.name for t in proto.graph.sparse_initializer}))
 
-    @property
+    def add_import(self, domain: str, version: int) -> None:
+        """Import an operator set that the model has not imported so far."""
+        self.proto.opset_import.add(domain=domain, version=version)
+        self.__dict__.pop("opset", None)
+
+    @functools.cached_property
     def opset(self) -> int:
         """Imported version of the standard operator set; 1 where the import is missing, as the standard has it."""
         versions = [o.version for o in self.proto.opset_import if o.domain in ("", "ai.onnx")]
@@ -50,6 +57,11 @@ class Model:
 
     def element_types(self) -> set[int]:
         """Every element type that is known to occur, of weights too."""
+        if self._element_types_at != self.revision:
+            self._element_types, self._element_types_at = self._all_element_types(), self.revision
+        return self._element_types
+
+    def _all_element_types(self) -> set[int]:
         found: set[int | None] = set()
         for graph in self.graphs():
             found.update(graph.dtype(o) for node in graph.nodes for o in node.outputs if o)
@@ -68,6 +80,7 @@ class Model:
     def inline_functions(self) -> None:
         """Write every local function in place of its calls; graphs and nodes are new ones afterwards."""
         self.proto = onnx.inliner.inline_local_functions(self.commit(), convert_version=True)
+        self.__dict__.pop("opset", None)
         self.main = Graph(self)
         self._types_wanted = True
         self._read(self.proto.graph, self.main)
@@ -96,9 +109,9 @@ class Model:
     def read_node(self, proto: NodeProto, graph: Graph) -> Node:
         """View of a node as part of `graph`, which is not changed, with a Graph for each subgraph."""
         node = Node.from_proto(proto)
-        for attribute in proto.attribute:
+        for name, attribute in node.attributes.items():
             if attribute.type == AttributeProto.GRAPH:
-                inner = node.subgraphs[attribute.name] = Graph(self, graph, node)
+                inner = node.subgraphs[name] = Graph(self, graph, node)
                 self._read(attribute.g, inner)
         return node
 

@@ -45,8 +45,9 @@ def visible(graph: Graph) -> set[str]:
 
 
 def _is_sorted(nodes: list[Node], known: set[str]) -> bool:
+    known.add("")
     for node in nodes:
-        if not known.issuperset(reads(node)):
+        if not known.issuperset(reads(node) if node.subgraphs else node.inputs):
             return False
         known.update(node.outputs)
     return True

@@ -39,20 +39,27 @@ class Types:
     """Types by tensor, read from the protos of shape inference when first asked for: most never are."""
 
     def __init__(self, protos: dict[str, TypeProto] | None = None) -> None:
-        self.sizes: Sizes | None = None
-        """What folding knows of the dimensions of a tensor; None where it knows nothing."""
+        self._sizes: Sizes | None = None
+        self._spares_inference = False
         self._protos = protos or {}
         self._known: dict[str, TensorType] = {}
 
-    def learn(self, sizes: Sizes | None) -> None:
+    def learn(self, sizes: Sizes | None, spares_inference: bool) -> None:
         """Let `sizes` say more of each type, of those that were asked for before, too."""
-        self.sizes = sizes
+        self._sizes, self._spares_inference = sizes, spares_inference
         self._known = {tensor: self._refined(tensor, found) for tensor, found in self._known.items()}
 
+    def learn_like(self, other: Types) -> None:
+        """Learn what `other` has learnt."""
+        self.learn(other._sizes, other._spares_inference)
+
+    def told(self, tensor: str) -> tuple[Dim, ...] | None:
+        """All dimensions of `tensor`, where they are numbers and names that are known without inference."""
+        sizes = self._sizes(tensor) if self._sizes is not None and self._spares_inference else None
+        return None if sizes is None or None in sizes else sizes
+
     def _refined(self, tensor: str, found: TensorType) -> TensorType:
-        if self.sizes is None or found.is_static:
-            return found
-        return found.refined(self.sizes(tensor))
+        return found if self._sizes is None or found.is_static else found.refined(self._sizes(tensor))
 
     def get(self, tensor: str) -> TensorType | None:
         """Type of `tensor`; None where it is unknown, or no tensor's."""
@@ -77,7 +84,8 @@ class Types:
     def copy(self) -> Types:
         """The same types, to change by themselves."""
         other = Types(dict(self._protos))
-        other.sizes, other._known = self.sizes, dict(self._known)
+        other._known = dict(self._known)
+        other.learn_like(self)
         return other
 
     def items(self) -> Iterator[tuple[str, TensorType]]:
@@ -88,6 +96,7 @@ class Types:
 
 
 Sizes = Callable[[str], tuple[Dim, ...] | None]
+"""What folding knows of the dimensions of a tensor; None where it knows nothing."""
 
 
 def data_size(tensor: TensorProto) -> int:

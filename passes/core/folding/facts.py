@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 READ_LIMIT = 1 << 15
 """Bytes of an initializer that are read to follow its elements; larger ones are constants all the same."""
 
-ARGUMENT_LIMIT = 1 << 10
+ARGUMENT_LIMIT = INTERN_LIMIT
 """Bytes of what can be an argument of an operator: shapes, axes, pads, scales. Weights are larger."""
 
 EXTERNAL_LIMIT = 1 << 10
@@ -69,6 +69,8 @@ class Facts:
         self.inner: dict[Graph, Facts] = {}
         self.asked_inference = False
         """Whether a shape here or in a subgraph is one that inference told, and may tell better of a changed graph."""
+        self._weights: set[str] = set()
+        """Initializers that are too large for an argument."""
         self._unread: set[str] = set()
         if not self.repeats:
             self._take_inputs()
@@ -135,7 +137,7 @@ class Facts:
         """The value of a constant that is small enough to be compared: equal ones are one object."""
         value = self.values.get(tensor)
         if value is None and tensor in self.graph.initializers:
-            value = self._read(tensor, self.graph.initializers[tensor], INTERN_LIMIT)
+            value = self._argument(tensor)
         is_small = value is not None and value.is_known and value.data.nbytes <= INTERN_LIMIT
         return value if is_small else None
 
@@ -204,24 +206,33 @@ class Facts:
 
     def _key(self, node: Node) -> Hashable:
         """All that rules look at; None where they may look at more."""
-        values, is_open, has_weight = [], False, False
+        values: list[Value | None] = []
+        is_open, has_weight = False, False
         for tensor in node.inputs:
             value = self.values.get(tensor)
             if value is None and tensor:
-                proto = self.graph.initializers.get(tensor)
-                if proto is None:
-                    value = self.value(tensor)
-                    is_open = is_open or value is None
-                else:
-                    value = self._read(tensor, proto, ARGUMENT_LIMIT)
+                if tensor in self.graph.initializers:
+                    value = self._argument(tensor)
                     has_weight = has_weight or value is None
-                    if value is None and proto.data_type in WHOLE_NUMBERS:
+                    if value is None and self.graph.initializers[tensor].data_type in WHOLE_NUMBERS:
                         return None
+                else:
+                    value = None if tensor in self.shapes else self.value(tensor)
+                    is_open = is_open or value is None
             values.append(value)
         if has_weight and not is_open:
             return None
         shapes = tuple([self.shape(t) for t in node.inputs])
         return node.op_type, len(node.outputs), attributes_key(node), shapes, tuple(values)
+
+    def _argument(self, tensor: str) -> Value | None:
+        """The value of an initializer that is small enough for an argument."""
+        if tensor in self._weights:
+            return None
+        value = self._read(tensor, self.graph.initializers[tensor], ARGUMENT_LIMIT)
+        if value is None:
+            self._weights.add(tensor)
+        return value
 
     def _by_rules(self, node: Node) -> Told:
         rule = RULES.get(node.op_type)

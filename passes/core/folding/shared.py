@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from trtconv.passes.core.folding.facts import Facts
+from trtconv.passes.core.folding.graphtypes import GraphTypes
 
 if TYPE_CHECKING:
+    from trtconv.passes.core.folding.shapes import Known
+    from trtconv.passes.core.graph import Graph
     from trtconv.passes.core.model import Model
 
 READERS = ("no-op-nodes", "unfolded-constants", "repeated-nodes")
@@ -31,6 +34,19 @@ class _Walk:
         if self.revision != model.revision:
             return False
         return READERS.index(reader) > self.changed_by or not self.facts.asked_inference
+
+
+def known_of(graph: Graph) -> Known:
+    """Facts about `graph` where a walk has left some that still hold; else what its types tell, which is free."""
+    walk = _LAST.get(graph.model)
+    if walk is None or walk.revision != graph.model.revision:
+        return GraphTypes(graph)
+    waiting = [walk.facts]
+    for facts in waiting:
+        if facts.graph is graph:
+            return facts
+        waiting.extend(facts.inner.values())
+    return GraphTypes(graph)
 
 
 _LAST: WeakKeyDictionary[Model, _Walk] = WeakKeyDictionary()
