@@ -39,9 +39,9 @@ format: .venv/installed ## rewrite the sources in the house format
 docs: .venv/installed ## regenerate the pages in docs/ that come from the code
 	$(BIN)/python docs/generate.py
 
-bench: .venv/installed ## measure speed and memory
+bench: .venv/installed ## measure speed and memory beside the peers (half an hour; BENCH=--quick: minutes)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
-	$(BIN)/python tests/benchmarks/folding.py
+	$(BIN)/python tests/benchmarks/folding.py $(BENCH)
 
 # mypy does not see through setuptools' import hook: give it a tree of links with the import names.
 build/dev:
