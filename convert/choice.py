@@ -77,7 +77,7 @@ def record_fix(original: Path, fixed: Path, target: str, edits: Iterable[Edit] =
         "original": str(original.resolve()),
         "fixed": str(fixed.resolve()),
         "target": target,
-        "edits": [[e.pass_name, e.node, e.op_type, e.why, _names(e.before), _names(e.after)] for e in edits],
+        "edits": [[e.pass_name, e.node, e.op_type, e.why, _names(e.before), _names(e.after), e.renamed] for e in edits],
     }
     try:
         RECORD.parent.mkdir(exist_ok=True)
@@ -93,17 +93,23 @@ def _names(nodes: Iterable[Node]) -> list[list[object]]:
     return [[n.label, n.op_type, n.outputs] for n in nodes]
 
 
+def _nodes(names: Iterable[tuple[str, str, list[str]]]) -> tuple[Node, ...]:
+    from trtconv.passes.core import Node
+
+    return tuple(Node(op_type, [], outputs, label) for label, op_type, outputs in names)
+
+
 def recorded_edits(fixed: Path) -> tuple[Edit, ...]:
     """What the last `fix` in this folder did to get `fixed`: nodes by name, operator and outputs alone."""
-    from trtconv.passes.core import Edit, Node
+    from trtconv.passes.core import Edit
 
     try:
         entry = json.loads(RECORD.read_text(encoding="utf-8"))
         if Path(entry["fixed"]) != fixed.resolve():
             return ()
         return tuple(
-            Edit(*said, *(tuple(Node(op, [], outputs, label) for label, op, outputs in side) for side in (old, new)))
-            for *said, old, new in entry["edits"]
+            Edit(*said, _nodes(old), _nodes(new), renamed=tuple((gone, now) for gone, now in renamed))
+            for *said, old, new, renamed in entry["edits"]
         )
     except (OSError, ValueError, KeyError, TypeError):
         return ()

@@ -126,7 +126,9 @@ class _Work:
             self.cuts.append(Cut.of_replacement(replacement))
         graph.apply(replacement)
         removed, added = tuple(replacement.removed), tuple(replacement.nodes)
-        self.edits.append(Edit(self.one.name(), node.label, node.op_type, trouble.why, removed, added))
+        renamed = tuple(replacement.aliases.items())
+        said = (self.one.name(), node.label, node.op_type, trouble.why)
+        self.edits.append(Edit(*said, removed, added, renamed=renamed))
 
     def examined(self, examiner: Examiner) -> list[Edit]:
         """Note the evidence at each edit; returns those that change the outputs."""

@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from onnx import GraphProto, ModelProto
 
 from trtconv.errors import NativeFailure
 from trtconv.isolate import Limits, Worker, report
-from trtconv.runtimes.onnxruntime import failures, open_session, reason
+from trtconv.metrics import is_float
+from trtconv.runtimes.doubled import NotDoubled, doubled
+from trtconv.runtimes.mapped import with_weights
+from trtconv.runtimes.onnxruntime import EvaluationFailed, failures, open_session, reason, run_evaluator
 from trtconv.trials import wrapped
 
 if TYPE_CHECKING:
@@ -66,12 +70,10 @@ class TrialRuns:
 
     def second_opinion(self, trial: Trial, case: int) -> list[Array] | None:
         """What the ONNX reference evaluator gives for the graph before the edit, in float64 where it can."""
-        from trtconv.reference import evaluate
-
         name, feed = trial.cases[case]
         serialized = self.model_of(trial.before).SerializeToString()
         try:
-            return self._worker.call(evaluate, serialized, feed, self._model.file, name)
+            return self._worker.call(evaluated, serialized, feed, self._model.file, name)
         except NativeFailure:
             return None
 
@@ -100,6 +102,24 @@ def run_batch(requests: Sequence[Request]) -> list[Answers]:
             if feeds[index] is not None:
                 answers[index].append(pair)
     return answers
+
+
+def evaluated(serialized: bytes, feed: Feed, file: str, case: str) -> list[Array] | None:
+    """Outputs by the ONNX reference evaluator, in float64 or else in the model's own types; None where neither works.
+
+    External data is looked for beside `file`.
+    """
+    report(f"the reference evaluator, case {case!r}")
+    model = with_weights(ModelProto.FromString(serialized), file)
+    try:
+        wide = {name: value.astype(np.float64) if is_float(value.dtype) else value for name, value in feed.items()}
+        return list(map(np.asarray, run_evaluator(doubled(model), wide)))
+    except (NotDoubled, EvaluationFailed):
+        pass
+    try:
+        return list(map(np.asarray, run_evaluator(model, feed)))
+    except EvaluationFailed:
+        return None
 
 
 class _Side:

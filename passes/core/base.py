@@ -131,6 +131,8 @@ class Edit:
     after: tuple[Node, ...]
     evidence: Evidence | None = None
     """None where it was not asked for."""
+    renamed: tuple[tuple[str, str], ...] = ()
+    """Tensors that are gone, each with the one that its readers read instead."""
 
     def to_json(self) -> dict[str, object]:
         """`{"pass", "node", "op_type", "why", "before", "after", "evidence"}`, nodes by name and operator."""

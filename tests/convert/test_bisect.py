@@ -10,7 +10,7 @@ from faults import inject
 from support import parse
 
 import trtconv
-from trtconv import bisect
+from trtconv import tapping
 from trtconv.fixing import fix
 
 FIXTURES = sorted(Path(__file__).parents[2].glob("fixtures/*.onnx"))
@@ -54,7 +54,7 @@ CHAIN = """<ir_version: 8, opset_import: ["": 17]>
 
 
 def test_several_runs_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bisect, "TENSORS_PER_RUN", 1)
+    monkeypatch.setattr(tapping, "TENSORS_PER_RUN", 1)
     parity = trtconv.verify(parse(CHAIN % 3), reference=parse(CHAIN % 4), runtimes=ORT, bisect=True)
     assert parity.parting is not None
     assert (parity.parting.tensor, parity.parting.node, parity.parting.op_type) == ("c", "c", "Add")
