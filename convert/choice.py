@@ -108,8 +108,8 @@ def recorded_edits(fixed: Path) -> tuple[Edit, ...]:
         if Path(entry["fixed"]) != fixed.resolve():
             return ()
         return tuple(
-            Edit(*said, _nodes(old), _nodes(new), renamed=tuple((gone, now) for gone, now in renamed))
-            for *said, old, new, renamed in entry["edits"]
+            Edit(name, node, op_type, why, _nodes(old), _nodes(new), renamed=tuple(map(tuple, renamed)))
+            for name, node, op_type, why, old, new, renamed in entry["edits"]
         )
     except (OSError, ValueError, KeyError, TypeError):
         return ()

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trtconv.bisect import Parting
+    from trtconv.error_curve import ErrorCurve
     from trtconv.inputs import Case
     from trtconv.metrics import Difference
     from trtconv.noise import Noise
@@ -118,6 +119,8 @@ class Parity:
     """The golden file that was written."""
     noise: Noise | None = None
     """How far the expected side is from itself, computed another way."""
+    curve: ErrorCurve | None = None
+    """The error of every tensor inside, where that was asked for."""
 
     @property
     def exit_code(self) -> int:
@@ -156,7 +159,7 @@ class Parity:
         return save_cases(self.cases, folder)
 
     def to_json(self) -> dict[str, object]:
-        """`{"ok", "seed", "notes", "cases": [...], "legs": [...], "parting", "saved", "noise"}`."""
+        """`{"ok", "seed", "notes", "cases": [...], "legs": [...], "parting", "saved", "noise", "error_curve"}`."""
         return {
             "ok": self.ok,
             "seed": self.seed,
@@ -166,9 +169,11 @@ class Parity:
             "parting": self.parting.to_json() if self.parting else None,
             "saved": str(self.saved) if self.saved else None,
             "noise": self.noise.to_json() if self.noise else None,
+            "error_curve": self.curve.to_json() if self.curve else None,
         }
 
     def __str__(self) -> str:
         parting = [str(self.parting)] if self.parting else []
         noise = [str(self.noise)] if self.noise else []
-        return "\n".join([*map(str, self.legs), *parting, *noise, *(f"note: {n}" for n in self.notes)])
+        curve = [self.curve.sentence] if self.curve else []
+        return "\n".join([*map(str, self.legs), *parting, *curve, *noise, *(f"note: {n}" for n in self.notes)])

@@ -1,4 +1,4 @@
-"""What is looked into when outputs differ in ONNX Runtime: where the two models part."""
+"""What is looked into inside two models: where they part, and how the error grows from tensor to tensor."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from trtconv.bisect import Parting
+    from trtconv.error_curve import ErrorCurve
     from trtconv.inputs import Case
     from trtconv.parity import Leg
     from trtconv.passes.core import Edit, Model
@@ -22,6 +23,7 @@ class Tracing:
 
     bisect: bool = False
     edits: Sequence[Edit] = ()
+    curve: bool = False
 
     def parting(
         self, original: Model, model: Model, legs: Sequence[Leg], cases: Sequence[Case], notes: list[str]
@@ -30,11 +32,9 @@ class Tracing:
         from trtconv.bisect import find_parting
         from trtconv.runtimes.onnxruntime import failures, reason
 
-        failed = [leg for leg in legs if (leg.runtime, leg.kind, leg.status) == WRONG]
-        if not self.bisect or not failed:
+        if not self.bisect or not _failed(legs):
             return None
-        differing = {o.case for o in failed[0].outputs if not o.passed}
-        case = next((c for c in cases if c.name in differing), cases[0])
+        case = _case(legs, cases)
         try:
             found = find_parting(original, model, case, self.edits)
         except failures() as error:
@@ -43,3 +43,28 @@ class Tracing:
         if found is None:
             notes.append("they part nowhere at once: the error grows from node to node")
         return found
+
+    def error_curve(
+        self, original: Model, model: Model, legs: Sequence[Leg], cases: Sequence[Case], notes: list[str]
+    ) -> ErrorCurve | None:
+        """The error of every tensor in the first case that differs, else in the first; None, with a note, without."""
+        from trtconv.error_curve import measure_curve
+        from trtconv.runtimes.onnxruntime import failures, reason
+
+        if not self.curve or not cases:
+            return None
+        try:
+            return measure_curve(original, model, _case(legs, cases), self.edits)
+        except failures() as error:
+            notes.append(f"there is no error curve: {reason(error)}")
+            return None
+
+
+def _failed(legs: Sequence[Leg]) -> list[Leg]:
+    return [leg for leg in legs if (leg.runtime, leg.kind, leg.status) == WRONG]
+
+
+def _case(legs: Sequence[Leg], cases: Sequence[Case]) -> Case:
+    """The first case that differs, else the first."""
+    differing = {o.case for leg in _failed(legs) for o in leg.outputs if not o.passed}
+    return next((c for c in cases if c.name in differing), cases[0])

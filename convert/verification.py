@@ -61,14 +61,15 @@ class Verification:
             *_extra_notes(legs),
             *agreement.notes,
         ]
-        parting = None
+        parting = curve = None
         if original is not model:
             parting = self.tracing.parting(original, model, legs, ran, notes)
-        elif self.tracing.bisect:
-            notes.append("where they part can be told of two models only, which --reference gives")
+            curve = self.tracing.error_curve(original, model, legs, ran, notes)
+        elif self.tracing.bisect or self.tracing.curve:
+            notes.append("where errors arise can be told of two models only, which --reference gives")
         saved = Path(self.subject.save_golden) if self.subject.save_golden is not None else None
         beside = tuple(leg.beside(noise) for leg in legs)
-        return Parity(beside, tuple(ran), self.feeding.seed, tuple(notes), parting, saved, noise)
+        return Parity(beside, tuple(ran), self.feeding.seed, tuple(notes), parting, saved, noise, curve)
 
     def _compare(
         self, original: Model, expected: Live | Golden, sides: Sequence[Side], cases: Cases, criteria: Criteria

@@ -37,6 +37,7 @@ def verify(
     consistency: bool = False,
     mixes_rows: Iterable[str] = (),
     bisect: bool = False,
+    error_curve: bool = False,
     edits: Sequence[Edit] = (),
     time_limit: float | None = None,
     memory_limit: str | int | None = None,
@@ -64,7 +65,8 @@ def verify(
     that match a pattern of `mixes_rows` are excused.
 
     With `bisect`, outputs that differ from the reference in ONNX Runtime are followed to the first tensor that does,
-    and to the one of `edits` (those of a Fix) that wrote it.
+    and to the one of `edits` (those of a Fix) that wrote it. With `error_curve`, the error of every tensor inside is
+    measured against the reference's.
 
     With `time_limit` (seconds) or `memory_limit` (bytes, or 8G), all of it runs in a child process. Raises BadInput for
     models, shapes and inputs that cannot be used, NativeFailure beyond a limit.
@@ -93,7 +95,7 @@ def verify(
         ),
         Runs.of(runtimes, subject, checks, tf32, noise, limits),
         checks,
-        Tracing(bisect, tuple(edits)),
+        Tracing(bisect, tuple(edits), error_curve),
     )
     if limits == Limits():
         return job.run()

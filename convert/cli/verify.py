@@ -34,6 +34,13 @@ WHAT, FED, JUDGED = "What is compared", "What is fed", "How it is judged"
     help="How the noise floor beside each error is measured.",
 )
 @in_section(WHAT, "--bisect", is_flag=True, help="Where outputs differ, find the first node and edit that does.")
+@in_section(
+    WHAT,
+    "--error-curve",
+    type=click.Path(),
+    metavar="FILE",
+    help="Draw the error of every tensor inside over depth: .html, .svg, .png or .json.",
+)
 @in_section(FED, "--shapes", multiple=True, metavar="TEXT", help="min-opt-max of each input: image:1-4-8x3x224x224")
 @in_section(FED, "--inputs", type=click.Path(), metavar="PATH", help="Feed .npz, Polygraphy's JSON, or a folder.")
 @in_section(
@@ -60,6 +67,7 @@ def command(
     save_golden: str | None,
     runtimes: str | None,
     save_inputs: str | None,
+    error_curve: str | None,
     as_json: bool,
     **given: Any,
 ) -> int:
@@ -71,7 +79,10 @@ def command(
     import trtconv
     from trtconv.choice import choose_fixed, recorded_edits
     from trtconv.report.console import working
+    from trtconv.report.curve import check_suffix
 
+    if error_curve is not None:
+        check_suffix(Path(error_curve))
     choice = choose_fixed(model)
     announce(choice, as_json)
     if save_golden is not None and len(choice.models) > 1:
@@ -85,11 +96,15 @@ def command(
                 **_expected(one, reference, golden),
                 save_golden=save_golden,
                 runtimes=asked or one.runtimes,
-                edits=recorded_edits(one.path) if given["bisect"] else (),
+                edits=recorded_edits(one.path) if given["bisect"] or error_curve else (),
+                error_curve=error_curve is not None,
                 **_settings(one, given),
             )
         if save_inputs is not None:
             result.save_inputs(Path(save_inputs, one.path.stem) if len(choice.models) > 1 else save_inputs)
+        if error_curve is not None and result.curve is not None:
+            drawn = Path(error_curve)
+            result.curve.save(drawn.with_stem(f"{drawn.stem}-{one.path.stem}") if len(choice.models) > 1 else drawn)
         results.append((str(one.path), result))
     return finish("verify", results, as_json)
 

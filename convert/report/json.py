@@ -43,15 +43,15 @@ def _head(command: str, code: int) -> dict[str, object]:
 
 
 def _dump(value: dict[str, object]) -> str:
-    return json.dumps(_finite(value), indent=2)
+    return json.dumps(finite(value), indent=2)
 
 
-def _finite(value: object) -> object:
+def finite(value: object) -> object:
     """JSON has no NaN and no infinity: they become their names."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, dict):
-        return {str(k): _finite(v) for k, v in value.items()}
+        return {str(k): finite(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(v) for v in value]
+        return [finite(v) for v in value]
     return value

@@ -35,6 +35,8 @@ def show_parity(result: Parity, model: str) -> None:
             out.print(Padding(_table(leg), (0, 0, 0, 2), expand=False))
     if result.parting is not None:
         say(out, str(result.parting), style="bold")
+    if result.curve is not None:
+        say(out, result.curve.sentence)
     if result.noise is not None:
         say(out, str(result.noise))
     say_notes(out, result.notes)
