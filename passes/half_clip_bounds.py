@@ -4,7 +4,7 @@
 Turns a `Clip` of FLOAT16 with constant bounds into Max and Min.
 
 ## Why
-From TensorRT 8.0.3 to 8.4 the importer reads the bounds as if they were FLOAT, whatever their type, so that FLOAT16
+From TensorRT 8.0 to 8.4 the importer reads the bounds as if they were FLOAT, whatever their type, so that FLOAT16
 values are clipped to numbers made of the wrong bits, without an error. 8.5 reads them properly.
 
 ## Safety
@@ -54,7 +54,7 @@ class HalfClipBounds(Pass):
     def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
         """Constant FLOAT16 bounds, from 8.0.3 to 8.4."""
         bounds = [t for t in node.inputs[1:] if t]
-        if target.before(8, 0, 3) or not target.before(8, 5) or graph.dtype(node.input(0)) != TensorProto.FLOAT16:
+        if target.before(8, 0) or not target.before(8, 5) or graph.dtype(node.input(0)) != TensorProto.FLOAT16:
             return None
         return silent("its FLOAT16 bounds are read as FLOAT") if any(map(graph.is_constant, bounds)) else None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import onnx
 import pytest
+from image_limits import CASES as CASES_OF_IMAGES
 from limits import CASES, IMAGE, Ranges, head
 from onnx import TensorProto, helper
 from operator_limits import CASES as CASES_BY_OPERATOR
@@ -14,7 +15,7 @@ from trtconv.passes.core import Model, Target
 from trtconv.passes.core.catalogue import catalogue
 from trtconv.passes.core.target import facts, known, parse_version
 
-EVERYTHING = [*CASES, *CASES_BY_OPERATOR]
+EVERYTHING = [*CASES, *CASES_BY_OPERATOR, *CASES_OF_IMAGES]
 TARGETS = [Target.parse(name) for name in known() if "rtx" not in name]
 
 
