@@ -49,9 +49,10 @@ def every() -> Iterator[Network]:
 def _mobilenetv3() -> Iterator[Network]:
     for size in ("large", "small"):
         yield _classifier(f"mobilenetv3_{size}", "torchvision", size, IMAGENET, TORCHVISION, names=("image", "outputs"))
+        # The names are those of PaddleClas' serving; the network itself has none.
         for width in (0.35, 0.5, 0.75, 1.0, 1.25):
             name = f"MobileNetV3_{size}_x{width}".replace(".", "_")
-            yield _classifier(name, "paddle", size, IMAGENET, PADDLE, width, names=("inputs", "output"))
+            yield _classifier(name, "paddle", size, IMAGENET, PADDLE, width, names=("inputs", "prediction"))
     timm: tuple[tuple[str, str, str, float, Preprocessing], ...] = (
         ("mobilenetv3_large_100", "timm", "large", 1.0, IMAGENET_BICUBIC),
         ("mobilenetv3_large_075", "timm", "large", 0.75, IMAGENET_BICUBIC),
@@ -107,7 +108,7 @@ def _builder(module: str, **fixed: float | str) -> Build:
     """Import the family's module when the first network of it is built."""
 
     def build(classes: int, options: Options) -> torch.nn.Module:
-        make: Callable[..., torch.nn.Module] = import_module(f"trtconv.models.{module}").build
+        make: Callable[..., torch.nn.Module] = import_module(f"trtconv.models.networks.{module}").build
         return make(classes, **{**fixed, **options})
 
     return build

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from trtconv.errors import BadInput
-from trtconv.models.datasets import Sample
+from trtconv.models.data.datasets import Sample
 from trtconv.models.metrics import Confusion, TopK
 from trtconv.models.registry import find
 from trtconv.models.runners import Runner

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from trtconv.models.transforms import IGNORE
+from trtconv.models.data.transforms import IGNORE
 
 Counts = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

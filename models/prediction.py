@@ -14,8 +14,8 @@ from PIL import Image
 
 from trtconv.errors import BadInput
 from trtconv.models import films
+from trtconv.models.data.layouts import is_image
 from trtconv.models.evaluation import labels_at
-from trtconv.models.layouts import is_image
 from trtconv.models.runners import Runner
 from trtconv.preprocessing import fitted, open_image, prepared
 

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from trtconv.errors import BadInput
-from trtconv.models import layouts
-from trtconv.models.datasets import Measuring, Schedule, Training, open_mask
-from trtconv.models.recipes import Recipe
-from trtconv.models.transforms import IGNORE
+from trtconv.models.data import layouts
+from trtconv.models.data.datasets import Measuring, open_mask
+from trtconv.models.data.transforms import IGNORE
+from trtconv.models.training.recipes import Recipe
+from trtconv.models.training.samples import Order, Training
 from trtconv.preprocessing import Preprocessing, open_image, prepared
 
 RECIPE = Recipe(size=(24, 40), crop="scaled", scale=(0.5, 1.5), jitter=0.3, batch=6)
@@ -47,12 +48,12 @@ def test_order_of_a_continued_run_is_the_rest_of_the_whole(
     recipe = Recipe(batch=min(each * world, count))
     start = data.draw(st.integers(0, total))
     for rank in range(world):
-        whole = list(Schedule(count, recipe, 0, total, rank, world))
-        assert list(Schedule(count, recipe, start, total, rank, world)) == whole[start:]
+        whole = list(Order(count, recipe, 0, total, rank, world))
+        assert list(Order(count, recipe, start, total, rank, world)) == whole[start:]
 
 
 def test_an_epoch_sees_each_image_once_over_all_processes() -> None:
-    shares = [list(Schedule(12, Recipe(batch=6), 0, 4, rank, 2)) for rank in range(2)]
+    shares = [list(Order(12, Recipe(batch=6), 0, 4, rank, 2)) for rank in range(2)]
     seen = [key for share in shares for batch in share for key in batch]
     assert sorted(seen) == [(epoch, i) for epoch in range(2) for i in range(12)]
     assert [len(batch) for batch in shares[0]] == [3] * 4

@@ -15,12 +15,15 @@ from hypothesis import strategies as st
 
 from trtconv.cli import main
 from trtconv.errors import BadInput, Unavailable
-from trtconv.models import checkpoint, layouts, registry, runners
+from trtconv.models import checkpoint, engines, registry
 from trtconv.models.card import Card
 from trtconv.models.cli import command as models_command
-from trtconv.models.datasets import Measuring, Sample, measuring_batches
+from trtconv.models.data import layouts
+from trtconv.models.data.datasets import Measuring, Sample, measuring_batches
 from trtconv.models.evaluation import Evaluation, TestTime, answers, evaluate, labels_at
-from trtconv.models.runners import Runner, open_runner
+from trtconv.models.opening import card_of as card_in
+from trtconv.models.opening import open_runner
+from trtconv.models.runners import Runner
 from trtconv.models.seeded import seeded
 from trtconv.preprocessing import Preprocessing, open_image, prepared
 
@@ -202,7 +205,7 @@ def test_images_of_several_sizes(class_data: Path) -> None:
 
 def has_gpu() -> bool:
     try:
-        runners.need_gpu(Path("x"))
+        engines.need_gpu(Path("x"))
     except Unavailable:
         return False
     return True
@@ -223,12 +226,12 @@ def test_the_card_of_an_engine_is_that_of_its_source(classifier: Path, tmp_path:
     exported = export(classifier)
     engine = tmp_path / "c.engine"
     with pytest.raises(BadInput, match="an engine holds no model card"):
-        runners.card_of(engine)
+        card_in(engine)
     (tmp_path / "c.engine.json").write_text(json.dumps({"source": {"path": str(exported)}}))
-    assert runners.card_of(engine) == Card.from_onnx(exported)
+    assert card_in(engine) == Card.from_onnx(exported)
     (tmp_path / "c.engine.json").write_text(json.dumps({"source": {"path": "gone/" + exported.name}}))
     (tmp_path / exported.name).write_bytes(exported.read_bytes())
-    assert runners.card_of(engine).classes == SHAPES
+    assert card_in(engine).classes == SHAPES
 
 
 REFUSED = {

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from trtconv.errors import BadInput
-from trtconv.models import labels, layouts
-from trtconv.models.transforms import IGNORE
+from trtconv.models.data import labels, layouts
+from trtconv.models.data.transforms import IGNORE
 
 
 def picture(path: Path) -> None:

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from trtconv.models.losses import CrossEntropy, OhemCrossEntropy, distillation, with_auxiliaries
-from trtconv.models.transforms import IGNORE
+from trtconv.models.data.transforms import IGNORE
+from trtconv.models.training.losses import CrossEntropy, OhemCrossEntropy, distillation, with_auxiliaries
 
 
 def scene() -> tuple[torch.Tensor, torch.Tensor]:

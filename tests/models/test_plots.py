@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trtconv.models import plots
+from trtconv.models.training import plots
 
 
 @given(st.floats(-1e6, 1e6), st.floats(1e-6, 1e6))

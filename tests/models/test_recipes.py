@@ -2,10 +2,11 @@ import pytest
 from click.testing import CliRunner
 
 from trtconv.errors import BadInput
-from trtconv.models import presets, registry
-from trtconv.models.recipes import OPTIONS, Recipe
-from trtconv.models.train_command import train
-from trtconv.models.training import Plan
+from trtconv.models import registry
+from trtconv.models.cli.train import command as train
+from trtconv.models.training import presets
+from trtconv.models.training.recipes import OPTIONS, Recipe
+from trtconv.models.training.run import Plan
 
 
 def test_every_network_has_a_recipe_that_can_work() -> None:

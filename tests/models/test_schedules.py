@@ -2,9 +2,9 @@ from math import isclose
 
 import pytest
 
-from trtconv.models import schedules
-from trtconv.models.presets import RECIPES
-from trtconv.models.training import Plan
+from trtconv.models.training import schedules
+from trtconv.models.training.presets import RECIPES
+from trtconv.models.training.run import Plan
 
 
 @pytest.mark.parametrize(

@@ -21,11 +21,15 @@ from click.testing import CliRunner
 from PIL import Image
 
 from trtconv.errors import BadInput, TrtconvError, Unavailable
-from trtconv.models import checkpoint, layouts, presets
+from trtconv.models import checkpoint
 from trtconv.models.cli import command as models_command
-from trtconv.models.processes import Processes
-from trtconv.models.train_command import train as train_command
-from trtconv.models.training import Reporter, Run, Trained, train
+from trtconv.models.cli.train import command as train_command
+from trtconv.models.data import layouts
+from trtconv.models.training import presets
+from trtconv.models.training.loop import train
+from trtconv.models.training.processes import Processes
+from trtconv.models.training.reporting import Reporter
+from trtconv.models.training.run import Run, Trained
 
 NETWORK = "MobileNetV3_small_x0_35"
 ALONE = Processes(0, 1, torch.device("cpu"))
@@ -171,7 +175,7 @@ def test_a_run_killed_behind_its_checkpoint_gets_its_log_back(class_data: Path, 
 
 AGREED = """
 from torch.nn import BatchNorm2d
-from trtconv.models.processes import started
+from trtconv.models.training.processes import started
 with started("cpu") as processes:
     norm = BatchNorm2d(1)
     norm.running_mean.fill_(processes.rank + 5)

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from trtconv.models import policies, transforms
-from trtconv.models.transforms import IGNORE
+from trtconv.models.data import policies, transforms
+from trtconv.models.data.transforms import IGNORE
 
 SIZES = st.tuples(st.integers(1, 40), st.integers(1, 40))
 

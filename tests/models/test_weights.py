@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from trtconv.errors import BadInput
 from trtconv.models import create, pdparams, weights
-from trtconv.models.resnet import ResNet
+from trtconv.models.networks.resnet import ResNet
 
 
 def drawn(name, classes=None, **options):

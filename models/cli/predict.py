@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from trtconv.models.cli.options import PATH, model_options
 from trtconv.models.installed import need_torch
-from trtconv.models.options import PATH, model_options
 
 
 @click.command("predict", short_help="Run a model on images, folders and films.")
@@ -19,7 +19,7 @@ from trtconv.models.options import PATH, model_options
 @click.option("--masks", is_flag=True, help="Write the masks of class numbers too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @model_options
-def predict(
+def command(
     model: Path,
     paths: tuple[Path, ...],
     out: Path,
@@ -36,7 +36,7 @@ def predict(
     """
     need_torch()
     from trtconv.models import prediction, progress
-    from trtconv.models.runners import open_runners
+    from trtconv.models.opening import open_runners
 
     ((_, runner),) = open_runners([model], card, device)
     with runner:

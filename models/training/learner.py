@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from trtconv.errors import BadInput, Unavailable
-from trtconv.models import checkpoint, losses, optimizers, registry
+from trtconv.models import checkpoint, registry
 from trtconv.models.card import Card
-from trtconv.models.processes import Processes
-from trtconv.models.recipes import Recipe
+from trtconv.models.training import losses, optimizers
+from trtconv.models.training.processes import Processes
+from trtconv.models.training.recipes import Recipe
 from trtconv.models.weights import load_file
 
 State = dict[str, Any]

@@ -1,4 +1,4 @@
-"""`trtconv models ...`: which subcommand lives where; importing this loads nothing heavy."""
+"""`trtconv models ...`: one module a subcommand; importing this loads nothing heavy."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import importlib
 import click
 
 COMMANDS = {
-    "list": ("list_command", "command", "List the networks: parameters, MACs, default input."),
-    "train": ("train_command", "train", "Train a network on a folder of images."),
-    "evaluate": ("evaluate_command", "evaluate", "Measure models on a data set."),
-    "predict": ("predict_command", "predict", "Run a model on images, folders and films."),
-    "export": ("export_command", "command", "Export a network to ONNX and check it against PyTorch."),
+    "list": "List the networks: parameters, MACs, default input.",
+    "train": "Train a network on a folder of images.",
+    "evaluate": "Measure models on a data set.",
+    "predict": "Run a model on images, folders and films.",
+    "export": "Export a network to ONNX and check it against PyTorch.",
 }
-"""Name -> module, its click command, and the line that `trtconv models --help` shows for it."""
+"""Name, which is that of the module with the click command `command`, and its line in `trtconv models --help`."""
 
 
 class Commands(click.Group):
@@ -27,16 +27,15 @@ class Commands(click.Group):
         """The subcommand, or None where there is none of that name."""
         if name not in COMMANDS:
             return None
-        module, attribute, _ = COMMANDS[name]
-        found = getattr(importlib.import_module(f"trtconv.models.{module}"), attribute)
+        found = importlib.import_module(f"trtconv.models.cli.{name}").command
         if not isinstance(found, click.Command):
-            raise TypeError(f"{module}.{attribute} is no click command")
+            raise TypeError(f"trtconv.models.cli.{name}.command is no click command")
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table of subcommands, without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
+            formatter.write_dl(list(COMMANDS.items()))
 
 
 @click.command(cls=Commands)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from trtconv.errors import BadInput
-from trtconv.models.recipes import Recipe
+from trtconv.models.training.recipes import Recipe
 
 CITYSCAPES: Mapping[str, Any] = {"mean": (0.3257, 0.3690, 0.3223), "std": (0.2112, 0.2148, 0.2115)}
 COCO_STUFF: Mapping[str, Any] = {

@@ -31,8 +31,8 @@ def build(classes: int, *, version: int, mode: str = "eval", head: str = "biline
         raise BadInput(f"mode is {', '.join(MODES)}, not {mode!r}", where="mode")
     if head not in HEADS:
         raise BadInput(f"head is {' or '.join(HEADS)}, not {head!r}", where="head")
-    from trtconv.models.bisenetv1 import BiSeNetV1
-    from trtconv.models.bisenetv2 import BiSeNetV2
+    from trtconv.models.networks.bisenetv1 import BiSeNetV1
+    from trtconv.models.networks.bisenetv2 import BiSeNetV2
 
     model = (BiSeNetV1 if version == 1 else BiSeNetV2)(classes, mode, shuffles=head == "pixelshuffle")
     _initialise(model)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from trtconv.errors import BadInput
-from trtconv.models.labels import CITYSCAPES, LabelMap
+from trtconv.models.data.labels import CITYSCAPES, LabelMap
 
 IMAGES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 # Where the files of a list may lie besides the folder of the list itself (`jpg/` and `png/` are

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from trtconv.models import registry
-from trtconv.models.options import PATH, network_options, option_values, size
+from trtconv.models.cli.options import PATH, network_options, option_values, size
 
 
 @click.command("export")

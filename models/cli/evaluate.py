@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trtconv.models.cli.options import PATH, data_options, model_options, numbers
 from trtconv.models.installed import need_torch
-from trtconv.models.options import PATH, data_options, model_options, numbers
 
 if TYPE_CHECKING:
+    from trtconv.models.data.labels import LabelMap
     from trtconv.models.evaluation import Evaluation
-    from trtconv.models.labels import LabelMap
 
 
 @click.command("evaluate", short_help="Measure models on a data set.")
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--per-class", is_flag=True, help="Show each class, not only the means.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @model_options
-def evaluate(
+def command(
     models: tuple[Path, ...],
     data: Path,
     label_map: LabelMap | None,
@@ -46,10 +46,12 @@ def evaluate(
     The preprocessing comes from each model's card. An engine without one takes the card of the model before it.
     """
     need_torch()
-    from trtconv.models import layouts, progress
-    from trtconv.models.datasets import Measuring, checked, measuring_batches
+    from trtconv.models import progress
+    from trtconv.models.data import layouts
+    from trtconv.models.data.datasets import Measuring, measuring_batches
+    from trtconv.models.data.loading import checked
     from trtconv.models.evaluation import TestTime, evaluate
-    from trtconv.models.runners import open_runners
+    from trtconv.models.opening import open_runners
 
     if not scales or min(scales) <= 0:
         raise click.BadParameter("a scale is above 0", param_hint="--scales")

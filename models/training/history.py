@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trtconv.files import writing, written_whole
-from trtconv.models import plots
+from trtconv.models.training import plots
 
 Row = dict[str, int | float]
 """`step`, `epoch`, `lr` and `loss`, and after a validation its metrics."""

@@ -7,8 +7,8 @@ from typing import cast
 import torch
 from torch import nn
 
-from trtconv.models.bisenet import BiSeNet, Unit, enlarge
-from trtconv.models.resnet import ResNet
+from trtconv.models.networks.bisenet import BiSeNet, Unit, enlarge
+from trtconv.models.networks.resnet import ResNet
 
 
 class BiSeNetV1(BiSeNet):

@@ -9,8 +9,7 @@ import torch
 from torch import nn
 
 from trtconv.errors import BadInput
-from trtconv.models import schedules
-from trtconv.models.recipes import Recipe
+from trtconv.models.training.recipes import Recipe
 
 
 def matches(name: str, patterns: Iterable[str]) -> bool:
@@ -73,15 +72,6 @@ def optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     if recipe.optimizer == "rmsprop":
         return torch.optim.RMSprop(groups, lr=recipe.lr, momentum=recipe.momentum, alpha=0.9, eps=0.0316)
     return torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum)
-
-
-def decay_of(recipe: Recipe) -> schedules.Decay:
-    """The recipe's schedule after the warm-up."""
-    if recipe.schedule == "poly":
-        return schedules.poly(recipe.power)
-    if recipe.schedule == "step":
-        return schedules.steps(recipe.step_every, recipe.step_factor)
-    return schedules.cosine if recipe.schedule == "cosine" else schedules.constant
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

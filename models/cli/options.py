@@ -13,7 +13,7 @@ from trtconv.models.card import Value
 from trtconv.models.registry import KINDS, Network
 
 if TYPE_CHECKING:
-    from trtconv.models.labels import LabelMap
+    from trtconv.models.data.labels import LabelMap
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -45,7 +45,7 @@ def patterns(text: str) -> tuple[str, ...]:
 
 def label_map(text: str) -> LabelMap:
     """The label map of that name, or in that JSON file."""
-    from trtconv.models import labels
+    from trtconv.models.data import labels
 
     return labels.label_map(text)
 

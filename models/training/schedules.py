@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import cos, pi
 
+from trtconv.models.training.recipes import Recipe
+
 Decay = Callable[[float], float]
 """From how much of the run is done (0 to 1) to the factor."""
 
@@ -27,6 +29,15 @@ def constant(done: float) -> float:
 def steps(every: float, factor: float) -> Decay:
     """Times `factor` after each part `every` of the run."""
     return lambda done: float(factor ** int(done / every + 1e-9))
+
+
+def decay_of(recipe: Recipe) -> Decay:
+    """The recipe's schedule after the warm-up."""
+    if recipe.schedule == "poly":
+        return poly(recipe.power)
+    if recipe.schedule == "step":
+        return steps(recipe.step_every, recipe.step_factor)
+    return cosine if recipe.schedule == "cosine" else constant
 
 
 def warmed(decay: Decay, step: int, total: int, warmup: int, start: float, exponential: bool) -> float:

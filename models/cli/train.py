@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_h
 
 import click
 
-from trtconv.models import presets, registry
+from trtconv.models import registry
+from trtconv.models.cli.options import PATH, data_options, network_options, numbers, option_values, patterns, size
 from trtconv.models.installed import need_torch
-from trtconv.models.options import PATH, data_options, network_options, numbers, option_values, patterns, size
-from trtconv.models.recipes import OPTIONS, Recipe
+from trtconv.models.training import presets
+from trtconv.models.training.recipes import OPTIONS, Recipe
 
 if TYPE_CHECKING:
-    from trtconv.models.labels import LabelMap
+    from trtconv.models.data.labels import LabelMap
 
 LISTS: dict[type, Callable[[str], Any]] = {int: size, float: numbers, str: patterns}
 """What a text becomes where a recipe's field is a tuple of these."""
@@ -59,7 +60,7 @@ def _recipe_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @_recipe_options
-def train(
+def command(
     network: str,
     data: Path,
     label_map: LabelMap | None,
@@ -85,15 +86,18 @@ def train(
     # PyTorch's threads spin while they wait. On cores that others use too, a step then takes eight times as
     # long (measured); asleep they cost next to nothing. Read when PyTorch is imported, which is later.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from trtconv.models import layouts, progress, training
-    from trtconv.models.processes import started
+    from trtconv.models.data import layouts
+    from trtconv.models.training.loop import train
+    from trtconv.models.training.processes import started
+    from trtconv.models.training.reporting import reporter
+    from trtconv.models.training.run import Run
 
     found = registry.find(network)
     chosen = presets.recipe(recipe or presets.default_for(network))
     own = option_values(found, options)
     folder = layouts.Folder(data, masks=found.task == "segmentation", label_map=label_map, held_out=held_out)
     learned = folder.split("train", classes)
-    run = training.Run(
+    run = Run(
         network=network,
         train=learned,
         val=layouts.in_classes_of(folder.split("val", classes), learned.classes),
@@ -104,8 +108,8 @@ def train(
         teacher=teacher,
         workers=workers,
     )
-    with started(device) as processes, progress.bar(processes.first) as reporter:
-        trained = training.train(run, processes, reporter)
+    with started(device) as processes, reporter(processes.first) as told:
+        trained = train(run, processes, told)
     if processes.first:
         from trtconv.report.json import plain
 

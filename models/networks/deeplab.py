@@ -9,8 +9,8 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812 - the name everyone uses
 
 from trtconv.errors import BadInput
-from trtconv.models.mobilenetv2 import MobileNetV2
-from trtconv.models.resnet import ResNet
+from trtconv.models.networks.mobilenetv2 import MobileNetV2
+from trtconv.models.networks.resnet import ResNet
 
 RATES = {8: (12, 24, 36), 16: (6, 12, 18)}
 WIDTH = 256

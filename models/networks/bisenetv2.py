@@ -7,7 +7,7 @@ from typing import cast
 import torch
 from torch import nn
 
-from trtconv.models.bisenet import BiSeNet, Unit, enlarge
+from trtconv.models.networks.bisenet import BiSeNet, Unit, enlarge
 
 EXPANSION = 6
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trtconv.models.transforms import IGNORE
+from trtconv.models.data.transforms import IGNORE
 
 
 class CrossEntropy(nn.Module):

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trtconv.errors import BadInput
-from trtconv.models.transforms import IGNORE
+from trtconv.models.data.transforms import IGNORE
 
 
 @dataclass(frozen=True)

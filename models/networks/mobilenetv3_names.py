@@ -15,7 +15,7 @@ from typing import ClassVar, TypeVar
 
 from torch import nn
 
-from trtconv.models.activations import BatchNormAct
+from trtconv.models.networks.activations import BatchNormAct
 
 Layers = Iterable[tuple[str, nn.Module]]
 S = TypeVar("S", bound=nn.Sequential)
