@@ -1,0 +1,200 @@
+"""# exploded-layer-normalization
+
+## What it does
+Fuses the parts of a layer normalization, from the mean to the bias, into one `LayerNormalization`.
+
+## Why
+Networks that write the norm themselves leave seven nodes and more, each a layer that reads and writes the whole
+tensor. TensorRT 8.6 and newer run the one node as one normalization layer.
+
+## Safety
+The same arithmetic in another order.
+
+## When it refuses
+Never. Left alone are norms over other axes than the last ones, norms whose parts are read elsewhere or whose sizes
+are not fixed, and models of opsets before 17, which have no such operator.
+
+## How to avoid it when exporting
+`torch.nn.LayerNorm` in the network, and opset 17 or newer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from onnx import TensorProto, helper
+
+from trtconv.passes.core import Example, Graph, Node, Pass, Refused, Replacement, Safety, Target, Trouble, slow
+
+if TYPE_CHECKING:
+    from trtconv.passes.core.graph import Array
+
+FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16)
+SINCE_OPSET = 17
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A layer normalization in parts: its nodes, the last one last, and what the one node is to say."""
+
+    nodes: tuple[Node, ...]
+    x: str
+    sizes: tuple[int, ...]
+    epsilon: float
+    scale: str
+    bias: str
+
+
+class ExplodedLayerNormalization(Pass):
+    """Mean, difference, square, mean, root, quotient."""
+
+    ops = ("Div",)
+    safety = Safety.ROUNDING
+    after = ("unfolded-constants",)
+    examples = (
+        Example(
+            target="tensorrt-10.3",
+            before="""<ir_version: 8, opset_import: ["": 17]>
+                g (float[N,4] x) => (float[N,4] y)
+                <float two = {2}, float e = {0.01}, float[4] s = {1, 2, 3, 4}, float[4] b = {1, 1, 0, 0}> {
+                    mean = ReduceMean <axes = [-1]> (x)
+                    centred = Sub(x, mean)
+                    square = Pow(centred, two)
+                    variance = ReduceMean <axes = [-1]> (square)
+                    safe = Add(variance, e)
+                    deviation = Sqrt(safe)
+                    normal = Div(centred, deviation)
+                    scaled = Mul(normal, s)
+                    y = Add(scaled, b)
+                }""",
+            after="""<ir_version: 8, opset_import: ["": 17]>
+                g (float[N,4] x) => (float[N,4] y) <float[4] s = {1, 2, 3, 4}, float[4] b = {1, 1, 0, 0}> {
+                    y = LayerNormalization <axis = -1, epsilon = 0.01> (x, s, b)
+                }""",
+        ),
+        Example(
+            target="tensorrt-8.5",
+            title="no LayerNormalization before 8.6",
+            before="""<ir_version: 8, opset_import: ["": 17]>
+                g (float[N,4] x) => (float[N,4] y) <float e = {0.01}> {
+                    mean = ReduceMean <axes = [-1]> (x)
+                    centred = Sub(x, mean)
+                    square = Mul(centred, centred)
+                    variance = ReduceMean <axes = [-1]> (square)
+                    safe = Add(variance, e)
+                    deviation = Sqrt(safe)
+                    y = Div(centred, deviation)
+                }""",
+        ),
+    )
+
+    def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
+        """The quotient in the midst of the parts."""
+        if graph.opset < SINCE_OPSET or not target.has("LayerNormalization"):
+            return None
+        parts = _parts(node, graph)
+        return None if parts is None else slow(f"{len(parts.nodes)} nodes for one LayerNormalization")
+
+    def rewrite(self, node: Node, graph: Graph, target: Target) -> Replacement:
+        """One node where the last of them stood."""
+        parts = _parts(node, graph)
+        if parts is None:
+            raise Refused("these are no longer the parts of a layer normalization")
+        r = Replacement(graph, parts.nodes[-1])
+        r.remove(*parts.nodes)
+        kind = helper.tensor_dtype_to_np_dtype(graph.dtype(parts.x) or TensorProto.FLOAT)
+        scale = parts.scale or r.constant(np.ones(parts.sizes, kind))
+        inputs = [parts.x, scale, *([parts.bias] if parts.bias else [])]
+        axis = -len(parts.sizes)
+        r.op("LayerNormalization", *inputs, into=parts.nodes[-1].outputs[0], axis=axis, epsilon=parts.epsilon)
+        return r
+
+
+def _parts(quotient: Node, graph: Graph) -> Parts | None:
+    """What `quotient` is part of, or None."""
+    chain = _chain(quotient, graph)
+    if chain is None:
+        return None
+    mean, centred, square, variance, safe, root = chain
+    x, value = centred.input(0), _constant_operand(safe, variance.outputs[0], graph)
+    sizes = _sizes(mean, variance, graph)
+    if sizes is None or value is None or value.size != 1 or graph.dtype(x) not in FLOATS:
+        return None
+    nodes = [mean, centred, square, variance, safe, root, quotient]
+    scale = _follower(quotient, "Mul", sizes, graph)
+    bias = _follower(scale[0], "Add", sizes, graph) if scale else None
+    nodes += [found[0] for found in (scale, bias) if found]
+    if not _is_closed(nodes, graph):
+        return None
+    names = (found[1] if found else "" for found in (scale, bias))
+    return Parts(tuple(nodes), x, sizes, float(value.item()), *names)
+
+
+def _chain(quotient: Node, graph: Graph) -> tuple[Node, ...] | None:
+    """Mean, difference, square, mean of squares, sum with epsilon, root."""
+    centred, root = (graph.producer(t) for t in quotient.inputs)
+    safe = graph.producer(root.input(0)) if root is not None and root.op_type == "Sqrt" else None
+    if centred is None or root is None or safe is None or (centred.op_type, safe.op_type) != ("Sub", "Add"):
+        return None
+    mean = graph.producer(centred.input(1))
+    variance = next((n for t in safe.inputs if (n := graph.producer(t)) and n.op_type == "ReduceMean"), None)
+    square = graph.producer(variance.input(0)) if variance is not None else None
+    if mean is None or mean.op_type != "ReduceMean" or mean.input(0) != centred.input(0):
+        return None
+    if variance is None or square is None or not _is_square(square, centred.outputs[0], graph):
+        return None
+    return mean, centred, square, variance, safe, root
+
+
+def _is_square(node: Node, x: str, graph: Graph) -> bool:
+    if node.op_type == "Mul":
+        return node.inputs == [x, x]
+    exponent = graph.constant(node.input(1)) if node.op_type == "Pow" and node.input(0) == x else None
+    return exponent is not None and exponent.size == 1 and exponent.item() == 2
+
+
+def _constant_operand(node: Node, other: str, graph: Graph) -> Array | None:
+    """The value of the operand that is not `other`, where it is in the file."""
+    name = next((t for t in node.inputs if t != other), "")
+    return graph.constant(name) if name else None
+
+
+def _sizes(mean: Node, variance: Node, graph: Graph) -> tuple[int, ...] | None:
+    """Sizes of the last axes, where both means go over these and keep them."""
+    shape, axes = graph.shape(mean.input(0)), _axes(mean, graph)
+    if shape is None or axes is None or axes != _axes(variance, graph):
+        return None
+    rank = len(shape)
+    sizes = shape[rank - len(axes) :]
+    if sorted(a % rank for a in axes) != list(range(rank - len(axes), rank)):
+        return None
+    fixed = tuple(d for d in sizes if isinstance(d, int))
+    return fixed if len(fixed) == len(sizes) else None
+
+
+def _axes(node: Node, graph: Graph) -> list[int] | None:
+    if not node.attr_int("keepdims", 1):
+        return None
+    if node.input(1):
+        axes = graph.constant(node.input(1))
+        return None if axes is None else axes.reshape(-1).tolist()
+    return node.attr_ints("axes")
+
+
+def _follower(node: Node, op_type: str, sizes: tuple[int, ...], graph: Graph) -> tuple[Node, str] | None:
+    """The one reader of `node`, an `op_type` with a constant of the size of what is normalised, and that constant."""
+    reader = graph.only_consumer(node.outputs[0])
+    if reader is None or reader.op_type != op_type or reader.domain:
+        return None
+    name = next((t for t in reader.inputs if t != node.outputs[0]), "")
+    known = graph.constant_type(name) if name else None
+    return (reader, name) if known is not None and known.shape == sizes else None
+
+
+def _is_closed(nodes: list[Node], graph: Graph) -> bool:
+    """Whether nobody but the parts reads what they write, but for the last."""
+    return not any(
+        graph.is_output(n.outputs[0]) or any(c not in nodes for c in graph.consumers(n.outputs[0])) for n in nodes[:-1]
+    )
