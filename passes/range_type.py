@@ -5,9 +5,10 @@ Writes a Range of FLOAT16 or BFLOAT16 in FLOAT, with a cast behind it; reports o
 computed.
 
 ## Why
-Every version makes INT32, INT64 and FLOAT only ("This version of TensorRT only supports int32, int64, and float
-input types for Range!"). Up to 8.2 what is computed has to be INT32 ("For range operator with dynamic inputs, this
-version of TensorRT only supports INT32!"), and the builder of TensorRT-RTX 1.7 falls over FLOAT (measured).
+Every version makes INT32, INT64 and FLOAT only ("This version of TensorRT only supports int32, int64, and float input
+types for Range!"). Up to 8.2 what is computed has to be INT32 ("For range operator with dynamic inputs, this version of
+TensorRT only supports INT32!"), and TensorRT-RTX 1.7 refuses FLOAT that is fed ("Network input start is a shape tensor
+and must have type Int32 or Int64").
 
 ## Safety
 As many values; each is rounded once.
@@ -55,9 +56,12 @@ class RangeType(Pass):
         dtype = graph.dtype(node.input(0))
         if dtype in HALVES:
             return refused(f"{target.title} makes no Range of half precision")
-        computed = not all(graph.is_constant(t) for t in node.inputs)
-        if dtype == FLOAT and computed and (target.before(8, 4) or target.is_rtx):
+        if dtype != FLOAT:
+            return None
+        if target.before(8, 4) and not all(graph.is_constant(t) for t in node.inputs):
             return refused(f"{target.title} makes no Range of FLOAT from bounds that are computed")
+        if target.is_rtx and any(t in graph.inputs for t in node.inputs):
+            return refused(f"{target.title} makes no Range of FLOAT from network inputs")
         return None
 
     def rewrite(self, node: Node, graph: Graph, target: Target) -> Replacement:

@@ -129,6 +129,8 @@ CASES: list[tuple[str, str, str, Ranges]] = [
             ("batch-statistics", "training", 15, *TRAINING, {"silent": ("7.0", "8.5.2"), "refused": ("8.5.2", None)}),
             ("exploded-hard-swish", "parts", 14, *SWISH, {"slow": ("8.4.0", None)}),
             ("no-op-nodes", "copy", 13, "float x", "float y", "a = Identity(x)  y = Neg(a)", {"slow": ("7.0", None)}),
+            ("wide-integers", "INT64", 13, "int64[2,2] x", "int64 y", "y = Add(x, x)", {"slow": ("9.0", None)}),
+            ("wide-integers", "a shape", 13, "int64[2] x", "int64 y", "y = Add(x, x)", {}),
             ("transpose-pairs", "two", 13, *TWICE, {"slow": ("7.0", None)}),
         )
     ),
