@@ -102,7 +102,7 @@ MESSAGES = (
         r"Unsupported ONNX data type: (?P<type>\w+)",
         "TensorRT has no element type {type}",
         FIX,
-        ("unsupported-integer-type",),
+        ("double-precision", "unsupported-integer-type", "unsupported-element-type"),
     ),
     Message(
         r"Found unsupported datatype \(\d+\)|Failed to convert ONNX date type|Unsupported data type for the Cast",
@@ -118,10 +118,10 @@ MESSAGES = (
     ),
     Message(
         r"does not support (?:activations|the given operator|INT32 or BOOL)|Found unsupported input type of \w+"
-        r"|Only FLOAT, HALF",
+        r"|Only FLOAT, HALF|Only FLOAT32 or FLOAT16",
         "this operator does not take this element type",
-        "`trtconv fix` puts Casts around it where that keeps the numbers",
-        ("resize-type", "pad-type", "hard-swish-type", "unsupported-integer-type"),
+        "`trtconv fix` puts Casts around it, or writes it in operators that take the type",
+        ("unsupported-input-type", "integer-activation", "integer-product", "unsupported-integer-type", "resize-type"),
     ),
     Message(
         r"The fmod attribute is set to 0",
@@ -158,7 +158,8 @@ MESSAGES = (
     Message(
         r"requires 3 inputs for the (?:Quantize|Dequantize)Linear|Scale coefficients must all be positive",
         "the scale or zero point of a Q/DQ pair is missing or not positive",
-        "write a zero point of 0 and positive scales in the export",
+        "`trtconv fix` writes the zero point; positive scales are for the export",
+        ("omitted-zero-point",),
     ),
     # --- Pad ---
     Message(
@@ -231,9 +232,77 @@ MESSAGES = (
     ),
     # --- others ---
     Message(
+        r"K exceeds the maximum value allowed",
+        "no TensorRT sorts out more than 3840 values at a time",
+        FIX + " for rows of up to 4096 values; else ask for fewer",
+        ("large-top-k",),
+    ),
+    Message(
+        r"Coupled input/forget is unsupported|activations for the reverse pass .{0,20}do not match",
+        "the LSTM, GRU or RNN has coupled gates, or other activations in its second direction",
+        FIX,
+        ("recurrence-form",),
+    ),
+    Message(
+        r"since no trip limit was set",
+        "the Loop collects an output of every turn, and nothing says how many turns there can be",
+        "give the loop a limit that is a number, and leave it by a condition",
+        ("open-loop",),
+    ),
+    Message(
+        r"Failed to convert ONNX dimensions|Number of dimensions \(\d+\) is not in the valid range",
+        "a tensor has more than eight dimensions",
+        "merge dimensions that stay together in the export",
+        ("too-many-dimensions",),
+    ),
+    Message(
+        r"does not support training_mode == 1|Dropout operator in training mode",
+        "the model was exported in training mode",
+        "export it after `model.eval()`; `trtconv fix` writes BatchNormalization out as it stands",
+        ("batch-statistics", "refused-dropout"),
+    ),
+    Message(
+        r"input tensor cannot be an initializer|Unsupported data type in random",
+        "random numbers are made like a computed tensor only, and in FLOAT or FLOAT16",
+        FIX,
+        ("random-numbers",),
+    ),
+    Message(
+        r"only supports InstanceNormalization on 3D|InstanceNormalization does not support dynamic inputs",
+        "this version normalises tensors of 3 to 5 axes, 7.0 of fixed shapes only",
+        FIX,
+        ("instance-normalization-form",),
+    ),
+    Message(
+        r"asymmetrical padding for 3D deconvolutions",
+        "a ConvTranspose over three axes has other pads at the end than at the beginning",
+        FIX,
+        ("uneven-transposed-convolution",),
+    ),
+    Message(r"Trilu input must have 2 or 3", "Trilu has more than one batch axis", FIX, ("triangle-of-many-axes",)),
+    Message(
+        r"Cannot infer squeeze dimensions from a dynamic shape",
+        "Squeeze names no axes, and which dimensions are 1 is known at run time only",
+        "give `squeeze` its dimension in the export",
+        ("axes-as-input",),
+    ),
+    Message(
+        r"[Rr]ange operator with dynamic inputs|input types for Range",
+        "this version makes no Range of this element type",
+        "`torch.arange` of integers, and scale afterwards; `trtconv fix` does so for half precision",
+        ("range-type",),
+    ),
+    Message(
+        r"Pre-opset 7 broadcasting",
+        "the parser takes the model for older than opset 7: it is, or it imports no standard operator set",
+        FIX + " in the second case; in the first, convert the opset with onnx.version_converter",
+        ("missing-opset-import",),
+    ),
+    Message(
         r"Invalid character\(s\) in Einsum equation",
         "this version reads lower-case letters only",
-        "write the equation in lower case",
+        FIX,
+        ("einsum-form",),
     ),
     Message(
         r"IIfConditionalOutputLayer|[Ii]f-conditional.*(?:same shape|branches)|IIfConditional",

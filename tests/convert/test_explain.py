@@ -17,6 +17,13 @@ from trtconv.messages import MESSAGES
 from trtconv.passes.core.catalogue import catalogue
 
 TEXTS = [
+    ("ITopKLayer y: K exceeds the maximum value allowed (3840).", "more than 3840 values", "large-top-k"),
+    ("Coupled input/forget is unsupported in the LSTM converter", "coupled gates", "recurrence-form"),
+    ("scan output s since no trip limit was set. For better", "how many turns", "open-loop"),
+    ("Number of dimensions (9) is not in the valid range", "more than eight dimensions", "too-many-dimensions"),
+    ("TensorRT does not support the Dropout operator in training mode.", "in training mode", "refused-dropout"),
+    ("Assertion failed: Only FLOAT32 or FLOAT16 input is supported for Mish", "element type", "unsupported-input-type"),
+    ("Pre-opset 7 broadcasting is unsupported in this version", "no standard operator set", "missing-opset-import"),
     ("UNSUPPORTED_NODE: false", "by its name alone", "missing-operator"),
     (
         "In node 0 with name: r and operator: BitShift (f): UNSUPPORTED_NODE: Assertion failed: false",
