@@ -94,8 +94,8 @@ class IntegerProduct(Pass):
 
 
 def _check_size(a: list[int | str | None], b: list[int | str | None]) -> None:
-    """Raise Refused for too many products, or for more than one axis whose size nobody knows."""
-    products = [d for d in (*a, *(b[:-2] if len(b) > len(a) else ()), *(b[-1:] if len(b) > 1 else ()))]
+    """Raise Refused for too many products; what is known at run time only counts as 1."""
+    products = (*a, *(b[:-2] if len(b) > len(a) else ()), *(b[-1:] if len(b) > 1 else ()))
     if math.prod(d for d in products if isinstance(d, int)) > MAX_PRODUCTS:
         raise Refused(f"it would take more than {MAX_PRODUCTS} products at a time")
 

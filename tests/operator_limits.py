@@ -22,6 +22,16 @@ LOOP = 'l, y = Loop("", c, x) <body = b (int64 i, bool d, float p) => (bool e, f
     "{ q = Neg(p)  s = Abs(p)  e = Identity(d) }>"
 )
 
+
+def nested(depth: int) -> str:
+    """An If in the branch of an If, and so on."""
+    text = "{ p = Neg(x) }"
+    for level in range(depth):
+        branches = f"then_branch = a{level} () => (float p) {text}, else_branch = b{level} () => (float q)"
+        text = f"{{ p = If(c) <{branches} {{ q = Abs(x) }}> }}"
+    return f"{head(13)}(float x, bool c) => (float p) {text}"
+
+
 CASES: list[tuple[str, str, str, Ranges]] = [
     # element types and forms
     *(
@@ -115,6 +125,8 @@ CASES: list[tuple[str, str, str, Ranges]] = [
             ),
         )
     ),
+    ("deep-nesting", "25 levels", nested(25), {"refused": ("10.0.0", None)}),
+    ("deep-nesting", "24 levels", nested(24), {}),
     (
         "weights-out-of-reach",
         "external data",
