@@ -139,11 +139,11 @@ def is_installed(tool: str) -> bool:
     return tool == "trtconv" or importlib.util.find_spec(PROGRAMS[tool][0]) is not None
 
 
-def compare(graph: str, tools: list[str], rounds: int, limit_s: float) -> list[Row]:
+def compare(graph: str, tools: list[str], rounds: int, limit_s: float, keep: Path | None) -> list[Row]:
     """Measure every tool on one graph, in turns."""
-    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as scratch:
+    with tempfile.TemporaryDirectory(dir=keep) as scratch:
         folder = Path(scratch)
-        source = made(graph, folder)
+        source = made(graph, keep or folder)
         is_large = size_of(source) > LARGE
         best: dict[str, Cost] = {}
         for _ in range(1 if is_large else rounds):
@@ -160,11 +160,12 @@ def compare(graph: str, tools: list[str], rounds: int, limit_s: float) -> list[R
 
 
 def made(graph: str, folder: Path) -> Path:
-    """The file of a graph: one of ours, made anew, or the user's own."""
+    """The file of a graph: one of ours, made unless it is in `folder`, or the user's own."""
     if graph not in GRAPHS:
         return Path(graph)
-    path = folder / "source.onnx"
-    GRAPHS[graph](path)
+    path = folder / f"{graph}.onnx"
+    if not path.exists():
+        GRAPHS[graph](path)
     return path
 
 
@@ -314,6 +315,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=TOOLS, default=TOOLS)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--limit-s", type=float, default=180)
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the graphs there, and read them from then on")
     parser.add_argument("--json", type=Path, help="write the rows there too")
     parser.add_argument("--update", type=Path, metavar="PAGE", help="put the figures into this page")
     args = parser.parse_args()
@@ -322,7 +324,7 @@ def main() -> None:
     print(machine())
     for graph in args.graphs or (QUICK if args.quick else GRAPHS):
         try:
-            rows += compare(graph, tools, 1 if args.quick else args.rounds, args.limit_s)
+            rows += compare(graph, tools, 1 if args.quick else args.rounds, args.limit_s, args.keep)
         except RuntimeError as error:
             print(f"{graph} left out: {error}", file=sys.stderr)
             continue
