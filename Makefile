@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/bash
 
-.PHONY: help demo train-demo test test-networks test-slow check format types docs bench wheel clean build/dev
+.PHONY: help demo train-demo test test-networks test-exports test-slow check format types docs bench wheel clean build/dev
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -23,6 +23,9 @@ test: .venv/installed ## the tests, without the slow ones
 
 test-networks: .venv/installed ## convert every network of the registry (some minutes)
 	$(BIN)/pytest -q -n 2 -m slow tests/models/test_conversion.py
+
+test-exports: .venv/installed ## export every network in every form, against PyTorch (some minutes)
+	$(BIN)/pytest -q -n 2 -m slow tests/models/test_export.py
 
 test-slow: .venv/installed ## all tests that take minutes
 	$(BIN)/pytest -q -m slow
