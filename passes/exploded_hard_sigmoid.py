@@ -45,6 +45,9 @@ class Parts:
     nodes: tuple[Node, ...]
 
 
+BEFORE_A_SCALE = ("Clip", "Max", "Min", "Mul", "Relu")
+
+
 class ExplodedHardSigmoid(Pass):
     """Add, clip and scale instead of HardSigmoid."""
 
@@ -131,6 +134,9 @@ def _is_activation_type(x: str, graph: Graph) -> bool:
 
 def _scaled_after(node: Node, graph: Graph) -> Parts | None:
     """clip(x + b, 0, h) * (1/h), or x * clip(x + b, 0, h) * (1/h)."""
+    producers = (graph.producer(t) for t in node.inputs)
+    if not any(p is not None and p.op_type in BEFORE_A_SCALE for p in producers):
+        return None
     found = with_constant(node, graph)
     if found is None or found[1] == 0:
         return None

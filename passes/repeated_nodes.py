@@ -61,6 +61,10 @@ class RepeatedNodes(ModelPass):
         ),
     )
 
+    def candidates(self, graph: Graph, target: Target) -> list[Node]:
+        """None: only the whole model shows what is repeated."""
+        return []
+
     def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
         """Nothing on its own: only the whole model shows what is repeated."""
         return None

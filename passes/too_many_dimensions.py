@@ -44,6 +44,11 @@ class TooManyDimensions(Pass):
         ),
     )
 
+    def candidates(self, graph: Graph, target: Target) -> list[Node]:
+        """No node of a graph whose tensors all have few dimensions."""
+        tensors = {t for node in graph.nodes for t in (*node.inputs, *node.outputs) if t}
+        return super().candidates(graph, target) if any((graph.rank(t) or 0) > MOST for t in tensors) else []
+
     def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
         """More than eight dimensions on either side."""
         for tensor in (*node.inputs, *node.outputs):

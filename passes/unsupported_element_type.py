@@ -63,6 +63,11 @@ class UnsupportedElementType(Pass):
         ),
     )
 
+    def candidates(self, graph: Graph, target: Target) -> list[Node]:
+        """No node of a model without such a type."""
+        occurs = not _refused_types().keys().isdisjoint(graph.model.element_types())
+        return super().candidates(graph, target) if occurs else []
+
     def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
         """An input or an output of a type that the version refuses."""
         name = "" if node.op_type in NO_TENSORS else _refused_type(node, graph, target)

@@ -212,7 +212,10 @@ class Graph:
 
     def shape(self, tensor: str) -> tuple[Dim, ...] | None:
         """Shape of a tensor, None when the rank is unknown."""
-        found = self.type(tensor)
+        sizes = self._types.told(tensor)
+        if sizes is not None:
+            return sizes
+        found = self._inferred(tensor)
         return None if found is None else found.shape
 
     def rank(self, tensor: str) -> int | None:
@@ -222,8 +225,10 @@ class Graph:
 
     def dtype(self, tensor: str) -> int | None:
         """Element type (`TensorProto.DataType`), None when unknown; inferred only where schemas do not tell it."""
-        trail: list[str] = []
         found = self._dtypes.get(tensor)
+        if found is not None:
+            return found
+        trail: list[str] = []
         while found is None:
             trail.append(tensor)
             node = self._producer.get(tensor)

@@ -37,8 +37,8 @@ class Node:
         domain = proto.domain
         node = cls(
             proto.op_type,
-            list(proto.input),
-            list(proto.output),
+            proto.input[:],
+            proto.output[:],
             proto.name,
             "" if domain in STANDARD_DOMAINS else domain,
             {a.name: a for a in proto.attribute},

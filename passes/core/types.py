@@ -41,12 +41,13 @@ class Types:
     def __init__(self, protos: dict[str, TypeProto] | None = None) -> None:
         self._sizes: Sizes | None = None
         self._spares_inference = False
+        self._told: dict[str, tuple[Dim, ...] | None] = {}
         self._protos = protos or {}
         self._known: dict[str, TensorType] = {}
 
     def learn(self, sizes: Sizes | None, spares_inference: bool) -> None:
         """Let `sizes` say more of each type, of those that were asked for before, too."""
-        self._sizes, self._spares_inference = sizes, spares_inference
+        self._sizes, self._spares_inference, self._told = sizes, spares_inference, {}
         self._known = {tensor: self._refined(tensor, found) for tensor, found in self._known.items()}
 
     def learn_like(self, other: Types) -> None:
@@ -55,8 +56,12 @@ class Types:
 
     def told(self, tensor: str) -> tuple[Dim, ...] | None:
         """All dimensions of `tensor`, where they are numbers and names that are known without inference."""
-        sizes = self._sizes(tensor) if self._sizes is not None and self._spares_inference else None
-        return None if sizes is None or None in sizes else sizes
+        if self._sizes is None or not self._spares_inference:
+            return None
+        if tensor not in self._told:
+            sizes = self._sizes(tensor)
+            self._told[tensor] = None if sizes is None or None in sizes else sizes
+        return self._told[tensor]
 
     def _refined(self, tensor: str, found: TensorType) -> TensorType:
         return found if self._sizes is None or found.is_static else found.refined(self._sizes(tensor))

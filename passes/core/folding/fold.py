@@ -20,6 +20,7 @@ from trtconv.passes.core.rewrite import Replacement
 from trtconv.passes.core.types import Dim
 
 if TYPE_CHECKING:
+    from trtconv.passes.core.folding.shapes import Shape
     from trtconv.passes.core.graph import Array
     from trtconv.passes.core.model import Model
 
@@ -56,6 +57,7 @@ class Folder:
         self.facts, self.graph, self.name = facts, facts.graph, name
         self.computed: dict[str, Array] = {}
         self.has_computed = False
+        self._dims: dict[Shape, tuple[Dim, ...]] = {}
         self._shared: dict[tuple[int, ...], str] = {}
 
     def fold(self) -> list[Edit]:
@@ -158,7 +160,11 @@ class Folder:
     def sizes(self, tensor: str) -> tuple[Dim, ...] | None:
         """Numbers and names of the dimensions of a tensor that nodes of the graph write, as far as the walk knows."""
         shape = self.facts.shapes.get(tensor)
-        return None if shape is None else tuple(d if isinstance(d, int) else name_of(d) for d in shape)
+        if shape is None:
+            return None
+        if shape not in self._dims:
+            self._dims[shape] = tuple(d if isinstance(d, int) else name_of(d) for d in shape)
+        return self._dims[shape]
 
     # --- arguments -------------------------------------------------------------------------
 

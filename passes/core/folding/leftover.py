@@ -17,8 +17,10 @@ MIB = 1 << 20
 
 def is_foldable(node: Node, graph: Graph) -> bool:
     """Whether `node` is a deterministic function of constants alone."""
-    inputs = [t for t in node.inputs if t]
-    return bool(inputs) and is_pure(node) and all(graph.constant_proto(t) is not None for t in inputs)
+    for tensor in node.inputs:
+        if tensor and graph.constant_proto(tensor) is None:
+            return False
+    return any(node.inputs) and is_pure(node)
 
 
 def reads_outside_data(tensor: str, graph: Graph) -> bool:
