@@ -128,6 +128,10 @@ class Criteria:
             default = replace(default, rtol=rtol)
         return default if atol is None else replace(default, atol=atol, of_range=False)
 
+    def is_default(self, name: str) -> bool:
+        """Whether nothing was said of the tolerance of an output."""
+        return all(_setting(given, name) is None for given in (self.rtol, self.atol))
+
     def _metric(self, name: str, has_tolerance: bool) -> Metric:
         """--rtol and --atol win over a metric, unless the metric alone names the output."""
         named = self.metric.get(name)

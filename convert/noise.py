@@ -10,7 +10,7 @@ import numpy as np
 
 from trtconv.comparing import tensors
 from trtconv.errors import BadInput, TrtconvError
-from trtconv.metrics import EXACT, compare, is_float
+from trtconv.metrics import EXACT, compare, is_float, largest_finite
 from trtconv.rows import rows_of
 from trtconv.runtimes.onnxruntime import EvaluationFailed, failures, infer, open_session, reason, run_evaluator
 from trtconv.tolerances import default_tolerance, precisions
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
     from onnx import ModelProto
 
+    from trtconv.criteria import Criteria
     from trtconv.inputs import Case
+    from trtconv.parity import Leg, OutputParity
     from trtconv.passes.core import Model
     from trtconv.runtimes.running import Feed, Running
 
@@ -46,10 +48,23 @@ class Noise:
     """By way of computing and by output, for floats: the largest absolute difference."""
     unavailable: Mapping[str, str] = field(default_factory=dict)
     """Why a way was not gone."""
+    ranges: Mapping[str, float] = field(default_factory=dict)
+    """Largest magnitude of each output on that case."""
 
     def of(self, output: str) -> float | None:
         """The floor of an output: the largest of its differences; None where there is none."""
         return max((found[output] for found in self.spread.values() if output in found), default=None)
+
+    @property
+    def warnings(self) -> list[str]:
+        """Outputs whose noise is large beside what they hold: a comparison says little of them."""
+        shares = {name: (self.of(name) or 0.0) / size for name, size in self.ranges.items() if size}
+        return [
+            f"rounding alone moves {name} by {share:.0%} of its range on {self.case}: its comparison says little, "
+            "unless it is fed what it is made for (--inputs, --range)"
+            for name, share in shares.items()
+            if share > LOUD
+        ]
 
     def to_json(self) -> dict[str, object]:
         """`{"what", "case", "spread": {way: {output: difference}}, "unavailable": {way: why}}`."""
@@ -62,11 +77,46 @@ class Noise:
         return f"noise floor, {self.what} against itself on {self.case}: {'; '.join([*ways, *missing])}"
 
 
-def measure(model: Model, running: Running, cases: Sequence[Case], level: Level, what: str) -> Noise | None:
-    """The noise of a model that is `running`, on the smallest of `cases`; None where none was asked for."""
+ROOM = 2.0
+"""Times the floor that an error may be and still count as noise: both sides have some."""
+
+LOUD = 0.01
+"""Share of an output's range from which on its noise is worth a note."""
+
+
+def weigh(leg: Leg, noise: Noise | None, criteria: Criteria) -> Leg:
+    """The same with the floor beside each error; what is noise alone passes, unless a tolerance was given."""
+    if noise is None:
+        return leg
+    return replace(leg, outputs=tuple(_weighed(one, noise.of(one.name), criteria) for one in leg.outputs))
+
+
+def _weighed(one: OutputParity, floor: float | None, criteria: Criteria) -> OutputParity:
+    found = one.difference
+    is_noise = (
+        floor is not None
+        and not (found.passed or found.nan_mismatches or found.inf_mismatches)
+        and found.metric == "elementwise"
+        and found.worst is not None
+        and found.max_abs <= ROOM * floor
+        and criteria.is_default(one.name)
+    )
+    if is_noise:
+        found = replace(found, passed=True, why="within the noise floor")
+    return replace(one, noise=floor, difference=found)
+
+
+def measure(
+    model: Model, running: Running, cases: Sequence[Case], level: Level, what: str, *, every_row: bool = False
+) -> Noise | None:
+    """The noise of a model that is `running`, on the smallest of `cases`; None where none was asked for.
+
+    On its first row, unless `every_row` is wanted, as where rows are compared with each other.
+    """
     if level == "off" or not cases:
         return None
-    case = _first_row(model, min(cases, key=_size))
+    smallest = min(cases, key=_size)
+    case = replace(smallest, name=f"case {smallest.name!r}") if every_row else _first_row(model, smallest)
     ways = {FUSED: _fused, **({DOUBLE: _double} if level == "float64" else {})}
     try:
         usual = dict(tensors(infer(running, case.feed)))
@@ -81,7 +131,8 @@ def measure(model: Model, running: Running, cases: Sequence[Case], level: Level,
             unavailable[way] = str(error)
         except failures() as error:
             unavailable[way] = reason(error)
-    return Noise(what, case.name, spread, unavailable)
+    ranges = {name: largest_finite(value) for name, value in usual.items() if is_float(value.dtype)}
+    return Noise(what, case.name, spread, unavailable, ranges)
 
 
 class _NotAvailable(Exception):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -74,12 +74,6 @@ class Leg:
         if self.failure or not all(o.passed for o in self.outputs):
             return "failed"
         return "not run" if self.not_run or not self.outputs else "passed"
-
-    def beside(self, noise: Noise | None) -> Leg:
-        """The same, with the noise floor beside each error."""
-        if noise is None:
-            return self
-        return replace(self, outputs=tuple(replace(o, noise=noise.of(o.name)) for o in self.outputs))
 
     @property
     def worst(self) -> OutputParity | None:

@@ -15,7 +15,7 @@ from trtconv.criteria import Criteria
 from trtconv.errors import BadInput
 from trtconv.golden import Golden, read_golden, recording
 from trtconv.loading import load
-from trtconv.noise import measure
+from trtconv.noise import measure, weigh
 from trtconv.parity import Leg, Parity
 from trtconv.runtimes.onnxruntime import OPTIMIZATION, open_model
 from trtconv.subject import Runs, Subject
@@ -52,14 +52,16 @@ class Verification:
         ran, left_out = self._compare(original, expected, sides, cases, criteria)
         legs = [side.leg(expected.title) for side in sides]
         agreement, checked = self._check_consistency(model, expected, sides, criteria, legs)
-        noise = self._noise(original, expected, sides, ran)
+        noise = self._noise(original, expected, sides, ran or [batch.case for batch in checked])
         legs += self._engine_legs(criteria, expected, ran, agreement, checked)
+        legs = [weigh(leg, noise, criteria) for leg in legs]
         notes = [
             *_runtime_notes(expected, sides),
             *(self.feeding.notes(original.main, ran, cases.guessed) if isinstance(expected, Live) else ()),
             *left_out,
             *_extra_notes(legs),
             *agreement.notes,
+            *(noise.warnings if noise is not None else ()),
         ]
         parting = curve = None
         if original is not model:
@@ -68,8 +70,7 @@ class Verification:
         elif self.tracing.bisect or self.tracing.curve:
             notes.append("where errors arise can be told of two models only, which --reference gives")
         saved = Path(self.subject.save_golden) if self.subject.save_golden is not None else None
-        beside = tuple(leg.beside(noise) for leg in legs)
-        return Parity(beside, tuple(ran), self.feeding.seed, tuple(notes), parting, saved, noise, curve)
+        return Parity(tuple(legs), tuple(ran), self.feeding.seed, tuple(notes), parting, saved, noise, curve)
 
     def _compare(
         self, original: Model, expected: Live | Golden, sides: Sequence[Side], cases: Cases, criteria: Criteria
@@ -112,7 +113,9 @@ class Verification:
         """Of what is expected, or of the model where that is a file."""
         running = expected.running if isinstance(expected, Live) else next((side.running for side in sides), None)
         what = expected.what if isinstance(expected, Live) else "the model"
-        return None if running is None else measure(original, running, cases, self.runs.noise, what)
+        if running is None:
+            return None
+        return measure(original, running, cases, self.runs.noise, what, every_row=self.consistency.asked)
 
     def _engine_legs(
         self,

@@ -74,7 +74,7 @@ def _row(one: OutputParity) -> dict[str, str | Text]:
         "max abs": f"{d.max_abs:.3g}",
         "noise": "" if one.noise is None else f"{one.noise:.2g}",
         "max rel": f"{d.max_rel:.3g}",
-        "ULP": "" if d.max_ulp is None else str(d.max_ulp),
+        "ULP": "" if d.max_ulp is None else f"{d.max_ulp:.6g}",
         "cosine": "" if d.cosine is None else f"{d.cosine:.7f}",
         "argmax": "" if d.argmax is None else f"{d.argmax:.2%}",
         **score,

@@ -138,3 +138,40 @@ def test_the_command_line_shows_it(tmp_path: Path, capsys: pytest.CaptureFixture
     result = json.loads(capsys.readouterr().out)["results"][0]
     assert set(result["noise"]) == {"what", "case", "spread", "unavailable"}
     assert result["legs"][0]["outputs"][0]["noise"] is not None
+
+
+def reordered(weight: np.ndarray, seed: int) -> ModelProto:
+    """The same sums, added up in another order."""
+    order = np.random.default_rng(seed).permutation(len(weight))
+    model = linear(np.ascontiguousarray(weight[order]))
+    model.graph.node.insert(0, helper.make_node("Gather", ["x", "order"], ["x2"], axis=1))
+    model.graph.node[1].input[0] = "x2"
+    model.graph.initializer.append(numpy_helper.from_array(order, "order"))
+    return model
+
+
+def test_an_error_that_is_noise_alone_passes_unless_a_tolerance_was_given() -> None:
+    """Sums that cancel: what is left is rounding, in any order another one, and large beside the output."""
+    rng = np.random.default_rng(0)
+    half = rng.standard_normal((256, 64)).astype(np.float32)
+    one, other = (reordered(np.concatenate([half, -half]), seed) for seed in (1, 2))
+    x = np.tile(1 + rng.random((1, 256)), 2).astype(np.float32)
+    options = {"reference": one, "inputs": {"x": x}, "runtimes": ORT}
+    parity = trtconv.verify(other, **options, noise="float64")
+    (output,) = parity.outputs
+    assert output.noise is not None
+    assert 0 < output.difference.max_abs <= 2 * output.noise
+    assert output.difference.why == "within the noise floor"
+    assert parity.exit_code == 0
+    assert any("its comparison says little" in note for note in parity.notes)
+    assert trtconv.verify(other, **options, noise="float64", rtol=1e-3, atol=1e-12).exit_code == 1
+    assert trtconv.verify(other, **options, noise="off").exit_code == 1
+
+
+def test_an_error_above_the_noise_fails_as_ever() -> None:
+    model = linear(np.full((64, 4), 0.1, np.float32))
+    other = linear(np.full((64, 4), 0.1001, np.float32))
+    parity = trtconv.verify(other, reference=model, shapes="x:2x64", runtimes=ORT, rtol=1e-5)
+    assert parity.exit_code == 1
+    wrong = linear(np.full((64, 4), 0.11, np.float32))
+    assert trtconv.verify(wrong, reference=model, shapes="x:2x64", runtimes=ORT, noise="float64").exit_code == 1
