@@ -113,7 +113,7 @@ class Verification:
         """Of what is expected, or of the model where that is a file."""
         running = expected.running if isinstance(expected, Live) else next((side.running for side in sides), None)
         what = expected.what if isinstance(expected, Live) else "the model"
-        if running is None:
+        if running is None or not (self.runs.compared or self.runs.checked):
             return None
         return measure(original, running, cases, self.runs.noise, what, every_row=self.consistency.asked)
 

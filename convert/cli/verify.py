@@ -25,14 +25,6 @@ WHAT, FED, JUDGED = "What is compared", "What is fed", "How it is judged"
 @in_section(WHAT, "--mixes-rows", multiple=True, metavar="OUTPUT", help="Outputs that may depend on other rows.")
 @in_section(WHAT, "--runtimes", metavar="LIST", help="onnxruntime, tensorrt, tensorrt-rtx; default: what is installed.")
 @in_section(WHAT, "--tf32", is_flag=True, help="Let TensorRT use TF32.")
-@in_section(
-    JUDGED,
-    "--noise",
-    type=click.Choice(["off", "quick", "float64"]),
-    default="quick",
-    show_default=True,
-    help="How the noise floor beside each error is measured.",
-)
 @in_section(WHAT, "--bisect", is_flag=True, help="Where outputs differ, find the first node and edit that does.")
 @in_section(
     WHAT,
@@ -58,6 +50,14 @@ WHAT, FED, JUDGED = "What is compared", "What is fed", "How it is judged"
     metavar="[OUTPUT:]M",
     help="elementwise, cosine, top-1 or miou, with the least score if it is not the usual one: cosine=0.999; "
     "or set, for elements in no order.",
+)
+@in_section(
+    JUDGED,
+    "--noise",
+    type=click.Choice(["off", "quick", "float64"]),
+    default="quick",
+    show_default=True,
+    help="How the noise floor beside each error is measured.",
 )
 @json_option
 def command(

@@ -23,6 +23,10 @@ COLUMNS = ("output", "worst case", *NUMBERS, "worst element", "")
 """In this order; what is empty in every row is left out."""
 
 
+MANY = 100_000
+"""Units in the last place from which on their number is rounded."""
+
+
 def show_parity(result: Parity, model: str) -> None:
     """Print what was compared: a table for each comparison, then where the models part, the noise, and the verdict."""
     out = console()
@@ -33,6 +37,9 @@ def show_parity(result: Parity, model: str) -> None:
         out.print(head + Text(f": {reason}" if reason else ""))
         if leg.outputs:
             out.print(Padding(_table(leg), (0, 0, 0, 2), expand=False))
+        for one in leg.outputs:
+            if not one.passed:
+                say(out, f"{one.name} ({one.case}): {one.difference.why}", style="bold red")
     if result.parting is not None:
         say(out, str(result.parting), style="bold")
     if result.curve is not None:
@@ -74,13 +81,19 @@ def _row(one: OutputParity) -> dict[str, str | Text]:
         "max abs": f"{d.max_abs:.3g}",
         "noise": "" if one.noise is None else f"{one.noise:.2g}",
         "max rel": f"{d.max_rel:.3g}",
-        "ULP": "" if d.max_ulp is None else f"{d.max_ulp:.6g}",
+        "ULP": _ulp(d.max_ulp),
         "cosine": "" if d.cosine is None else f"{d.cosine:.7f}",
         "argmax": "" if d.argmax is None else f"{d.argmax:.2%}",
         **score,
         "worst element": _worst(d) if d.worst is not None and (d.wrong or d.max_abs) else "",
-        "": Text("passed", "green") if one.passed else Text(f"FAILED {d.why}", "bold red"),
+        "": Text("passed", "green") if one.passed else Text("FAILED", "bold red"),
     }
+
+
+def _ulp(distance: int | None) -> str:
+    if distance is None:
+        return ""
+    return str(distance) if distance < MANY else f"{distance:.1e}"
 
 
 def _worst(difference: Difference) -> str:
