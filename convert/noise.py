@@ -81,20 +81,22 @@ ROOM = 2.0
 """Times the floor that an error may be and still count as noise: both sides have some."""
 
 LOUD = 0.01
-"""Share of an output's range from which on its noise is worth a note."""
+"""Share of an output's range from which on its noise is worth a note, and excuses nothing: whatever is wrong with such
+an output would drown in it."""
 
 
 def weigh(leg: Leg, noise: Noise | None, criteria: Criteria) -> Leg:
     """The same with the floor beside each error; what is noise alone passes, unless a tolerance was given."""
     if noise is None:
         return leg
-    return replace(leg, outputs=tuple(_weighed(one, noise.of(one.name), criteria) for one in leg.outputs))
+    return replace(leg, outputs=tuple(_weighed(one, noise, criteria) for one in leg.outputs))
 
 
-def _weighed(one: OutputParity, floor: float | None, criteria: Criteria) -> OutputParity:
-    found = one.difference
+def _weighed(one: OutputParity, noise: Noise, criteria: Criteria) -> OutputParity:
+    found, floor = one.difference, noise.of(one.name)
     is_noise = (
         floor is not None
+        and floor <= LOUD * noise.ranges.get(one.name, 0.0)
         and not (found.passed or found.nan_mismatches or found.inf_mismatches)
         and found.metric == "elementwise"
         and found.worst is not None

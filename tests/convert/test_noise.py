@@ -150,22 +150,39 @@ def reordered(weight: np.ndarray, seed: int) -> ModelProto:
     return model
 
 
-def test_an_error_that_is_noise_alone_passes_unless_a_tolerance_was_given() -> None:
-    """Sums that cancel: what is left is rounding, in any order another one, and large beside the output."""
+def cancelling(left: float) -> dict[str, object]:
+    """Sums that cancel but for a share `left`: the same, added up in two orders, and an input for both."""
     rng = np.random.default_rng(0)
     half = rng.standard_normal((256, 64)).astype(np.float32)
-    one, other = (reordered(np.concatenate([half, -half]), seed) for seed in (1, 2))
+    weights = np.concatenate([half * np.float32(1 + left), -half])
     x = np.tile(1 + rng.random((1, 256)), 2).astype(np.float32)
-    options = {"reference": one, "inputs": {"x": x}, "runtimes": ORT}
-    parity = trtconv.verify(other, **options, noise="float64")
+    return {
+        "source": reordered(weights, 2),
+        "reference": reordered(weights, 1),
+        "inputs": {"x": x},
+        "runtimes": ORT,
+    }
+
+
+def test_an_error_that_is_noise_alone_passes_unless_a_tolerance_was_given() -> None:
+    options = cancelling(1e-3)
+    parity = trtconv.verify(**options, noise="float64")
     (output,) = parity.outputs
     assert output.noise is not None
     assert 0 < output.difference.max_abs <= 2 * output.noise
     assert output.difference.why == "within the noise floor"
     assert parity.exit_code == 0
+    assert trtconv.verify(**options, noise="float64", rtol=1e-3, atol=1e-12).exit_code == 1
+    assert trtconv.verify(**options, noise="off").exit_code == 1
+
+
+def test_noise_as_large_as_the_output_excuses_nothing() -> None:
+    parity = trtconv.verify(**cancelling(0.0), noise="float64")
+    (output,) = parity.outputs
+    assert output.noise is not None
+    assert output.difference.max_abs <= 2 * output.noise
+    assert parity.exit_code == 1
     assert any("its comparison says little" in note for note in parity.notes)
-    assert trtconv.verify(other, **options, noise="float64", rtol=1e-3, atol=1e-12).exit_code == 1
-    assert trtconv.verify(other, **options, noise="off").exit_code == 1
 
 
 def test_an_error_above_the_noise_fails_as_ever() -> None:
