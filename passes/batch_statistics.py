@@ -14,7 +14,8 @@ mode, and give outputs that depend on the rest of the batch: do look whether you
 The same arithmetic in another order.
 
 ## When it refuses
-When the rank of the input is unknown.
+When the rank of the input is unknown, and when one tensor is both a scale or bias and a stored statistic, as in models
+that were never trained: ONNX Runtime overwrites it on the way, and what it computes then is not what the file says.
 
 ## How to avoid it when exporting
 `model.eval()` before the export, and no `training=TrainingMode.TRAINING`.
@@ -95,6 +96,8 @@ class BatchStatistics(Pass):
         x, rank, dtype = node.input(0), graph.rank(node.input(0)), graph.dtype(node.input(0)) or FLOAT
         if rank is None:
             raise Refused("the rank of its input is unknown")
+        if set(node.inputs[1:3]) & set(node.inputs[3:5]):
+            raise Refused("its scale or bias is its stored statistic, too, and overwritten while it runs")
         r = Replacement(graph, node)
         axes, trailing = [i for i in range(rank) if i != 1], list(range(1, rank - 1))
         wide = r.cast(x, FLOAT) if dtype not in (FLOAT, TensorProto.DOUBLE) else x

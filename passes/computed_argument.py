@@ -7,9 +7,10 @@ convolutions before TensorRT 8.0, and the like.
 
 ## Why
 The importers of some operators read such inputs while they build the network ("... is required to be an
-initializer", "Assertion failed: inputs.at(1).is_weights()"). Up to TensorRT 11.1 the parser folds nothing: an
-Identity or a Cast of a constant counts as computed. Newer parsers fold what depends on constants alone (measured
-with TensorRT-RTX 1.6 and 1.7), shapes not among them. The list is in `trtconv explain tensorrt-8.2`.
+initializer", "Assertion failed: inputs.at(1).is_weights()"), and of Squeeze and Unsqueeze the builder wants the axes
+("unsqueeze axis is not a constant"). Up to TensorRT 11.1 the parser folds nothing: an Identity or a Cast of a constant
+counts as computed. Newer parsers fold what depends on constants alone (measured with TensorRT-RTX 1.6 and 1.7), shapes
+not among them. The list is in `trtconv explain tensorrt-8.2`.
 
 ## Safety
 Max and Min are exact, but that infinity stays infinity where a bound is left out; a bias that is added afterwards

@@ -21,9 +21,10 @@ Write what happens to each element with the operators for whole tensors: without
 from __future__ import annotations
 
 import numpy as np
-from onnx import NodeProto, TensorProto, helper
+from onnx import NodeProto, helper
 
 from trtconv.passes.core import Example, Graph, Node, Pass, Refused, Replacement, Target, Trouble, refused
+from trtconv.passes.core.loops import add_state
 
 AXES = ("scan_input_axes", "scan_output_axes")
 
@@ -98,16 +99,12 @@ def _positive(axis: int, tensor: str, graph: Graph) -> int:
 
 def _add_state(proto: NodeProto, r: Replacement) -> None:
     """A scalar that goes round unchanged; opset 8 has a batch of it."""
-    graph, body = r.graph, next(a.g for a in proto.attribute if a.name == "body")
-    place, shape = 0, []
+    graph, place, shape = r.graph, 0, []
     if graph.opset < 9:
         batch = graph.shape(proto.input[1])
         if not batch or not isinstance(batch[0], int):
             raise Refused("its batch is not fixed, and opset 8 wants a state for each sample")
         place, shape = 1, [batch[0]]
-    before, after, last = (graph.unique(f"{r.node.label}/{name}") for name in ("state", "next_state", "last_state"))
-    proto.input.insert(place, r.constant(np.zeros(shape, np.float32), hint="state_init"))
-    proto.output.insert(0, last)
-    body.input.insert(0, helper.make_tensor_value_info(before, TensorProto.FLOAT, []))
-    body.output.insert(0, helper.make_tensor_value_info(after, TensorProto.FLOAT, []))
-    body.node.insert(0, helper.make_node("Identity", [before], [after], graph.unique(f"{r.node.label}/keep_state")))
+    state, following, name = (graph.unique(f"{r.node.label}/{n}") for n in ("state", "next_state", "keep_state"))
+    keep = helper.make_node("Identity", [state], [following], name)
+    add_state(r, proto, np.zeros(shape, np.float32), state, keep, before=(place, 0, 0))

@@ -25,6 +25,9 @@ import onnx
 
 from trtconv.passes.core import Example, Graph, Node, Pass, Replacement, Target, Trouble, functions, refused
 
+RECURRENT = ("LSTM", "GRU", "RNN")
+"""Operators whose importers give all outputs."""
+
 
 class UnreadOutputs(Pass):
     """Optional outputs without a reader."""
@@ -49,7 +52,9 @@ class UnreadOutputs(Pass):
 
     def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
         """An optional last output that has no reader and is no graph output; before 8.6 nobody counts them."""
-        if len(node.outputs) < 2 or target.before(8, 6) or _kept(node, graph) == len(node.outputs):
+        if len(node.outputs) < 2 or node.op_type in RECURRENT or target.before(8, 6):
+            return None
+        if _kept(node, graph) == len(node.outputs):
             return None
         return refused(f"{node.op_type} writes outputs that nobody reads, and {target.title} takes one")
 

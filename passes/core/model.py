@@ -14,7 +14,7 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto,
 from trtconv.passes.core.external import is_external, is_within, locate, read
 from trtconv.passes.core.graph import Graph
 from trtconv.passes.core.inference import IR_VERSION_WITH_FREE_INITIALIZERS, infer_model
-from trtconv.passes.core.node import Node
+from trtconv.passes.core.node import Node, reads
 from trtconv.passes.core.order import in_order
 from trtconv.passes.core.types import tensor_type, value_info
 
@@ -181,8 +181,16 @@ def _keep_only(proto: GraphProto, graph: Graph) -> None:
     for index in reversed(range(len(proto.input))):
         if proto.input[index].name not in graph.inputs:
             del proto.input[index]
+    _drop_unread_sparse(proto, graph)
     for values, types in ((proto.input, graph.inputs), (proto.output, graph.output_types)):
         for value in values:
             wanted = types.get(value.name)
             if wanted is not None and tensor_type(value.type) != wanted:
                 value.CopyFrom(value_info(value.name, wanted))
+
+
+def _drop_unread_sparse(proto: GraphProto, graph: Graph) -> None:
+    read = {t for node in graph.nodes for t in reads(node)} | set(graph.outputs) if proto.sparse_initializer else set()
+    for index in reversed(range(len(proto.sparse_initializer))):
+        if proto.sparse_initializer[index].values.name not in read:
+            del proto.sparse_initializer[index]

@@ -43,5 +43,6 @@ def test_page_and_examples_are_complete(one: Pass) -> None:
     for heading in ("What it does", "Why", "Safety", "When it refuses", "How to avoid it when exporting"):
         assert f"## {heading}\n" in page
     assert one.summary()
-    assert any(e.after is not None or e.refusal is not None for e in one.examples)
+    has_text = one.name() != "sparse-weights"  # there is no ONNX text for sparse tensors
+    assert any(e.after is not None or e.refusal is not None for e in one.examples) or not has_text
     assert any(e.after is None for e in one.examples), "no example of a graph that is left alone"

@@ -233,3 +233,95 @@ def test_an_original_that_does_not_repeat_itself_says_nothing() -> None:
     result = trtconv.fix(model, target="tensorrt-10.3", only=["unread-outputs"])
     assert [e.evidence.verdict for e in result.edits if e.evidence] == ["not checkable"]
     assert not result.undone
+
+
+def test_statistics_that_are_weights_too() -> None:
+    model = parse("""<ir_version: 8, opset_import: ["": 15]>
+        g (float[2,3,4] x) => (float[2,3,4] y) <float[3] one = {1, 1, 1}, float[3] zero = {0, 0, 0}> {
+            y, m, v = BatchNormalization <training_mode = 1> (x, one, zero, zero, one) }""")
+    result = trtconv.fix(model, target="tensorrt-rtx-1.7", only=["batch-statistics"])
+    assert any("overwritten" in f.refusal for f in result.remaining)
+
+
+@pytest.mark.parametrize("trips", ["", "m"])
+@pytest.mark.parametrize("scanned", [False, True])
+def test_uncounted_loop(trips: str, scanned: bool) -> None:
+    outputs, results = ("y, s", "y, int64[K] s") if scanned else ("y", "y")
+    body = "(bool d, int64 b, int64 n)" if scanned else "(bool d, int64 b)"
+    model = parse(f"""<ir_version: 8, opset_import: ["": 13]>
+        g (int64 x) => (int64 {results}) <int64 m = {{9223372036854775807}}, bool go = {{1}}, int64 k = {{9}}> {{
+            {outputs} = Loop({trips}, go, x) <body = b (int64 i, bool c, int64 a) => {body} {{
+                b = Add(a, i) d = Less(b, k) n = Identity(i) }}> }}""")
+    after = fixed(model, "uncounted-loop")
+    for x in (-5, 0, 20):
+        assert_same(model, after, {"x": np.asarray(x)})
+    if not scanned:
+        before, now = judge([(model, {}), (after, {})])
+        assert before is not None
+        assert now is None
+
+
+def sparse(values: np.ndarray, places: np.ndarray, dims: list[int], name: str) -> onnx.SparseTensorProto:
+    numbers, where = onnx.numpy_helper.from_array(values, name), onnx.numpy_helper.from_array(places)
+    return onnx.helper.make_sparse_tensor(numbers, where, dims)
+
+
+@pytest.mark.parametrize("linear", [False, True])
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_sparse_weights(linear: bool, count: int) -> None:
+    model = parse("""<ir_version: 8, opset_import: ["": 13]> g (float[2,3] x, float[3,4] w) => (float[2,4] y)
+        { p = MatMul(x, w) q = MatMul(x, w) y = Add(p, q) }""")
+    places = np.asarray([[0, 1], [1, 3], [2, 0]][:count], np.int64).reshape(-1, 2)
+    values, dense = np.arange(1, count + 1, dtype=np.float32), np.zeros((3, 4), np.float32)
+    dense[tuple(places.T)] = values
+    del model.graph.input[1]
+    wanted = places @ [4, 1] if linear else places
+    model.graph.sparse_initializer.append(sparse(values, wanted, [3, 4], "w"))
+    result = trtconv.fix(model, target="tensorrt-rtx-1.7")
+    assert result.ok
+    assert not result.model.graph.sparse_initializer
+    x = random_feed(model)["x"]
+    np.testing.assert_allclose(run(result.model, {"x": x})[0], 2 * x @ dense, rtol=1e-6)
+    assert judge([(result.model, {})]) == [None]
+
+
+def test_a_sparse_constant() -> None:
+    model = parse("""<ir_version: 8, opset_import: ["": 13]> g (float[3] x) => (float[3] y) { y = Add(x, w) }""")
+    value = sparse(np.ones(1, np.float32), np.asarray([2]), [3], "v")
+    model.graph.node.insert(0, onnx.helper.make_node("Constant", [], ["w"], sparse_value=value))
+    result = trtconv.fix(model, target="tensorrt-rtx-1.7")
+    assert result.ok
+    np.testing.assert_array_equal(run(result.model, {"x": np.zeros(3, np.float32)})[0], [0, 0, 1])
+
+
+@pytest.mark.parametrize(
+    ("inputs", "output", "body"),
+    [
+        ("int64[2] i", "float[2]", "r = Gather(w, i) y = DequantizeLinear(r, s, z)"),
+        ("int64[2] i", "int8[2]", "y = Gather(w, i)"),
+        ("int64[2] i", "float[2]", "r = Gather(w, i) y = Cast <to = 1> (r)"),
+        ("int8[4] x", "int8[8]", "y = Concat <axis = 0> (x, w)"),
+        ("int64[2,1] i", "float[2]", "r = GatherND(w, i) y = DequantizeLinear(r, s, z)"),
+    ],
+)
+def test_quantized_constants(inputs: str, output: str, body: str) -> None:
+    model = parse(f"""<ir_version: 8, opset_import: ["": 13]> g ({inputs}) => ({output} y)
+        <int8[4] w = {{1, -2, 127, -128}}, float s = {{0.1}}, int8 z = {{0}}> {{ {body} }}""")
+    after = fixed(model, "quantized-constant")
+    feed = {k: np.minimum(v, 3).astype(v.dtype) for k, v in random_feed(model).items()}
+    assert_same(model, after, feed)
+    before, now = judge([(model, {}), (after, {})])
+    assert before is not None
+    assert "Quantized constant" in before
+    assert now is None
+
+
+@pytest.mark.parametrize("op_type", ["LSTM", "GRU", "RNN"])
+def test_the_parser_takes_all_outputs_of_a_recurrence(op_type: str) -> None:
+    gates, cell = {"LSTM": (4, ", c"), "GRU": (3, ""), "RNN": (1, "")}[op_type]
+    weights = ", ".join(["0.5"] * gates)
+    model = parse(f"""<ir_version: 8, opset_import: ["": 13]> g (float[3,2,1] x) => (float[3,1,2,1] y)
+        <float[1,{gates},1] w = {{{weights}}}, float[1,{gates},1] r = {{{weights}}}> {{
+            y, h{cell} = {op_type} <hidden_size = 1> (x, w, r) }}""")
+    assert not trtconv.lint(model, target="tensorrt-rtx-1.7").findings
+    assert judge([(model, {})]) == [None]
