@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from onnx import TensorProto
 
 from trtconv.metrics import EXACT, Difference, compare, is_float, largest_finite
 from trtconv.passes.core.node import reads
@@ -75,7 +76,8 @@ def find_parting(original: Model, model: Model, case: Case, edits: Sequence[Edit
         count = _runnable(model, case)
         made = {o for node in nodes[:count] for o in node.outputs}
         left = {name: twin for name, twin in pairs.items() if name in made}
-        return search.among(left, InOnnxRuntime(model, case.feed, count)) or search.at_failure(nodes[count])
+        found = search.among(left, InOnnxRuntime(model, case.feed, count))
+        return found or search.at_failure(nodes[count], pairs, original.main)
 
 
 class CandidateFailed(Exception):
@@ -136,9 +138,15 @@ class Search:
     def _arriving(self, name: str) -> float:
         return max((self._errors.get(t, 0.0) for t in segment(self.graph, name, self._errors)[1]), default=0.0)
 
-    def at_failure(self, node: Node) -> Parting:
-        """The node that does not run, although what it reads is equal on both sides."""
+    def at_failure(self, node: Node, pairs: Mapping[str, str], original: Graph) -> Parting:
+        """The node that does not run, although what it reads is equal; or what gives it another element type."""
         self._errors = {}
+        for tensor in reads(node):
+            found, wanted = self.graph.dtype(tensor), original.dtype(pairs.get(tensor, ""))
+            if tensor in pairs and found and wanted and found != wanted:
+                names = (TensorProto.DataType.Name(dtype).lower() for dtype in (found, wanted))
+                why = f"{node.label} does not run on {next(names)}, which is {next(names)} in the original"
+                return self._parting(tensor, Difference("", (), passed=False, why=why))
         tensor = next(o for o in node.outputs if o)
         return self._parting(tensor, Difference("", (), passed=False, why="it does not run"))
 

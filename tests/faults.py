@@ -113,6 +113,11 @@ def off_by_one(model: ModelProto, node: NodeProto, rng: np.random.Generator) -> 
     return own_constant(model, node, 1, lambda starts: starts + 1)
 
 
+def lost_cast(model: ModelProto, node: NodeProto, rng: np.random.Generator) -> bool:
+    """The cast is gone, and what reads it gets the other element type."""
+    return dropped_operand(model, node, rng)
+
+
 FAULTS: dict[str, tuple[tuple[str, ...], Fault]] = {
     "wrong alpha": (("HardSigmoid", "LeakyRelu", "Elu"), wrong_alpha),
     "shifted pad": (("Conv", "MaxPool", "AveragePool"), shifted_pad),
@@ -121,5 +126,6 @@ FAULTS: dict[str, tuple[tuple[str, ...], Fault]] = {
     "perturbed weight": (("Conv", "Gemm", "MatMul"), perturbed_weight),
     "flipped transpose": (("Transpose",), flipped_transpose),
     "off-by-one Slice": (("Slice",), off_by_one),
+    "lost cast": (("Cast",), lost_cast),
     "lost activation": (("Relu", "Sigmoid", "Clip", "HardSwish", "Softmax", "Erf", "Sqrt"), dropped_operand),
 }

@@ -18,10 +18,11 @@ def run_engine(path: str, feeds: Sequence[tuple[int, Feed]]) -> list[Feed]:
     from polygraphy.logger import G_LOGGER
 
     from trtconv.isolate import report
+    from trtconv.runtimes.running import without_torch
 
     warnings.simplefilter("ignore")  # Polygraphy asks TensorRT for things that newer versions call deprecated
     outputs = []
-    with G_LOGGER.verbosity(G_LOGGER.ERROR):
+    with G_LOGGER.verbosity(G_LOGGER.ERROR), without_torch():
         report("loading the engine")
         engine = EngineFromBytes(BytesFromPath(path))()
         for number, (profile, feed) in enumerate(feeds, 1):

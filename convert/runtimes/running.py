@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +13,19 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
     Feed = dict[str, Array]
+
+
+@contextmanager
+def without_torch() -> Iterator[None]:
+    """Polygraphy imports PyTorch to learn that an array is none of its tensors: seconds, where it is installed."""
+    if "torch" in sys.modules:
+        yield
+        return
+    sys.modules["torch"] = None  # type: ignore[assignment]  # which makes an import of it fail at once
+    try:
+        yield
+    finally:
+        del sys.modules["torch"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +51,7 @@ class Running:
         from polygraphy.logger import G_LOGGER
 
         wanted = {name: feed[name].astype(dtype, copy=False) for name, dtype in self.input_types.items()}
-        with G_LOGGER.verbosity(G_LOGGER.CRITICAL + 1):
+        with G_LOGGER.verbosity(G_LOGGER.CRITICAL + 1), without_torch():
             if not self.only_tensors:
                 with self.runner as active:
                     return dict(active.infer(wanted))

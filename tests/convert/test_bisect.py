@@ -12,6 +12,8 @@ from support import parse
 import trtconv
 from trtconv import tapping
 from trtconv.fixing import fix
+from trtconv.loading import load
+from trtconv.passes.core import Edit, Replacement
 
 FIXTURES = sorted(Path(__file__).parents[2].glob("fixtures/*.onnx"))
 ORT = ("onnxruntime",)
@@ -93,3 +95,52 @@ def test_an_error_that_creeps_in_is_said_to() -> None:
     )
     assert parity.exit_code == 1
     assert parity.parting is None or parity.parting.difference.max_abs < 1e-4
+
+
+def test_a_lost_cast_is_named_rather_than_what_cannot_do_without_it() -> None:
+    text = """<ir_version: 8, opset_import: ["": 17]> g (float[N,4] x, int64[N,4] i) => (float[N,4] y)
+        { [cast] c = %s (i) [add] y = Add(x, c) }"""
+    original = parse(text % "Cast <to=1>")
+    mutant = parse(text % "Cast <to=1>")
+    mutant.graph.node[0].op_type = "Identity"
+    del mutant.graph.node[0].attribute[:]
+    parity = trtconv.verify(mutant, reference=original, runtimes=ORT, bisect=True)
+    assert parity.exit_code == 1
+    assert parity.parting is not None
+    assert parity.parting.node == "cast"
+    assert "add does not run on int64, which is float in the original" in str(parity.parting)
+
+
+@pytest.mark.parametrize("wrong", [0, 7, 18, 29])
+def test_a_network_too_large_for_a_few_runs_is_halved(wrong: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tapping, "TENSORS_PER_RUN", 2)
+    opened: list[int] = []
+    values = tapping.InOnnxRuntime.values
+    monkeypatch.setattr(
+        tapping.InOnnxRuntime, "values", lambda self, names: opened.append(len(names)) or values(self, names)
+    )
+
+    def chain(factors: list[float]) -> onnx.ModelProto:
+        constants = ", ".join(f"float c{i} = {{{f!r}}}" for i, f in enumerate(factors))
+        steps = " ".join(f"[n{i}] h{i + 1} = Mul(h{i}, c{i})" for i in range(len(factors)))
+        return parse(f"""<ir_version: 8, opset_import: ["": 17]> g (float[N,4] h0) => (float[N,4] y)
+            <{constants}> {{ {steps} [last] y = Identity(h30) }}""")
+
+    right = [1.0] * 30
+    broken = chain([*right[:wrong], 1.5, *right[wrong + 1 :]])
+    parity = trtconv.verify(broken, reference=chain(right), runtimes=ORT, bisect=True)
+    assert parity.parting is not None
+    assert parity.parting.node == f"n{wrong}"
+    assert len(opened) <= 2 * 5, "16 runs on either side without halving"
+
+
+def test_a_tensor_that_readers_were_led_away_from_pairs_through_its_edit() -> None:
+    original, model = (load(parse(CHAIN % 3)) for _ in range(2))
+    graph = model.main
+    replacement = Replacement(graph, next(n for n in graph.nodes if n.op_type == "Add"))
+    made = replacement.op("Sub", "b", replacement.scalar(-3, "b"), name="c/sub")
+    replacement.alias("c", made)
+    graph.apply(replacement)
+    edit = Edit("made", "c", "Add", "", (replacement.node,), tuple(replacement.nodes), renamed=(("c", made),))
+    assert "c" not in tapping.pairs_of(original.main, graph).values()
+    assert tapping.pairs_of(original.main, graph, [edit])[made] == "c"

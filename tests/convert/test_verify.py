@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -197,3 +199,15 @@ def test_sequences_are_compared_element_by_element() -> None:
     parity = trtconv.verify(model, reference=model, runtimes=ORT)
     assert [o.name for o in parity.outputs] == ["y[0]", "y[1]"]
     assert parity.exit_code == 0
+
+
+def test_verify_does_not_import_pytorch() -> None:
+    """Which Polygraphy would do at the first inference, for seconds, wherever it is installed."""
+    code = """
+import sys, onnx, trtconv
+text = '<ir_version: 8, opset_import: ["": 17]> g (float[N] x) => (float[N] y) { y = Relu(x) }'
+model = onnx.parser.parse_model(text)
+assert trtconv.verify(model, reference=model, runtimes=["onnxruntime"]).ok
+assert "torch" not in sys.modules, "neither imported, nor left hidden"
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
