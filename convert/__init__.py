@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from trtconv.linting import Lint as Lint
     from trtconv.linting import lint as lint
     from trtconv.parity import Parity as Parity
-    from trtconv.parsing import ParserVerdict as ParserVerdict
-    from trtconv.parsing import parse_with as parse_with
+    from trtconv.parser.parsing import ParserVerdict as ParserVerdict
+    from trtconv.parser.parsing import parse_with as parse_with
     from trtconv.refusing import BuildRefused as BuildRefused
     from trtconv.shapes import ShapeProfile as ShapeProfile
     from trtconv.verifying import verify as verify

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trtconv.errors import BadInput
-from trtconv.parsing import on_disk
+from trtconv.parser.parsing import on_disk
 from trtconv.runtimes.builder_config import Flags
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-    from trtconv.parsing import Source
+    from trtconv.parser.parsing import Source
     from trtconv.runtimes.engine import Built
     from trtconv.runtimes.network import NetworkTensor
     from trtconv.runtimes.products import Product
@@ -176,7 +176,7 @@ class _Job:
 
 def _build(job: _Job, hashed: Hashed, notes: tuple[str, ...]) -> Engine:
     from trtconv import __version__
-    from trtconv.files import writing, written_whole
+    from trtconv.storage.files import writing, written_whole
 
     sidecar = job.output.with_name(f"{job.output.name}.json")
     with writing(job.output), written_whole(sidecar) as record, written_whole(job.output) as temporary:
@@ -223,8 +223,8 @@ def _read(
     path: Path, shapes: str | Iterable[str] | Sequence[ShapeProfile] | None
 ) -> tuple[tuple[ShapeProfile, ...], Hashed]:
     """The profiles, checked against the model's inputs, and the hashes of what is going to be built."""
-    from trtconv.files import open_model
     from trtconv.profiles import model_inputs, profiles_for
+    from trtconv.storage.files import open_model
 
     model = open_model(path)
     profiles = profiles_for(model_inputs(model), shapes if shapes is not None else ())
@@ -233,8 +233,8 @@ def _read(
 
 
 def _weight_files(model: ModelProto, path: Path) -> list[str]:
-    from trtconv.files import external_tensors
     from trtconv.passes.core.external import is_within, location_of
+    from trtconv.storage.files import external_tensors
 
     return sorted({location_of(t) for t in external_tensors(model.graph) if not is_within(t, str(path))})
 

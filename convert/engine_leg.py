@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trtconv.comparing import compare_outputs, extra_outputs
-from trtconv.consistency import titles
+from trtconv.comparison.comparing import compare_outputs, extra_outputs
+from trtconv.comparison.consistency import titles
 from trtconv.errors import Unavailable
 from trtconv.isolate import Limits, isolated
 from trtconv.parity import Leg, OutputParity
@@ -17,12 +17,12 @@ from trtconv.refusing import BuildRefused
 from trtconv.runtimes.products import Product, product_named
 
 if TYPE_CHECKING:
-    from trtconv.batches import Batch
-    from trtconv.cases import ShapesGiven
-    from trtconv.comparing import Expected
-    from trtconv.consistency import Agreement
-    from trtconv.criteria import Criteria
-    from trtconv.inputs import Case
+    from trtconv.comparison.comparing import Expected
+    from trtconv.comparison.consistency import Agreement
+    from trtconv.comparison.criteria import Criteria
+    from trtconv.feeding.batches import Batch
+    from trtconv.feeding.cases import ShapesGiven
+    from trtconv.feeding.inputs import Case
     from trtconv.runtimes.running import Feed
     from trtconv.shapes import ShapeProfile
     from trtconv.subject import Source

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, TypeGuard
 from trtconv.errors import BadInput
 from trtconv.findings import Finding
 from trtconv.linting import count_nodes, doubts, find_all, verdict
-from trtconv.loading import collector_paused
+from trtconv.storage.loading import collector_paused
 from trtconv.timing import Clock
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-    from trtconv.files import FileState
     from trtconv.passes.core import Edit, Pass
+    from trtconv.storage.files import FileState
 
 EVIDENCE_NODES = 5000
 """Nodes of a model up to which `fix` gathers evidence unless told otherwise."""
@@ -56,7 +56,7 @@ class Fix:
     @cached_property
     def model(self) -> ModelProto:
         """The model with all its weights but those in external files. Raises BadInput where `source` is gone."""
-        from trtconv.saving import whole
+        from trtconv.storage.saving import whole
 
         return whole(self.thin, self.source) if self._is_left_in(self.source) else self.thin
 
@@ -92,7 +92,7 @@ class Fix:
 
     def save(self, path: str | os.PathLike[str]) -> Fix:
         """Write the model, whole or not at all, and return the Fix that knows where. Raises BadInput."""
-        from trtconv.saving import save_model
+        from trtconv.storage.saving import save_model
 
         clock = Clock(self.seconds)
         with clock.step("write"):
@@ -102,7 +102,7 @@ class Fix:
 
     def _is_left_in(self, source: Path | None) -> TypeGuard[Path]:
         """Whether there are weights in `source` only. Raises BadInput where it was written to since it was read."""
-        from trtconv.files import state_of_large
+        from trtconv.storage.files import state_of_large
 
         if source is None or self.source_state is None:
             return False
@@ -150,9 +150,9 @@ def fix(
     """
     clock = Clock()
     with clock.step("import"):
-        from trtconv.files import state_of_large
-        from trtconv.loading import load, resolve_target
         from trtconv.pipeline import Outcome, run
+        from trtconv.storage.files import state_of_large
+        from trtconv.storage.loading import load, resolve_target
         from trtconv.tools import apply_tool, choose_tools
 
         chosen = resolve_target(target)

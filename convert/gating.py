@@ -75,7 +75,7 @@ def gate(models: Sequence[ModelConfig], *, steps: Iterable[str] = STEPS) -> tupl
 
 
 def _gate_one(model: ModelConfig, steps: Sequence[str]) -> Gate:
-    from trtconv.loading import resolve_target
+    from trtconv.storage.loading import resolve_target
 
     target = str(resolve_target(model.target or "auto"))
     done: list[Step] = []
@@ -114,8 +114,8 @@ def _scratch(path: Path) -> Iterator[Path]:
 
 
 def _has_weight_files(path: Path) -> bool:
-    from trtconv.files import external_tensors, open_model
     from trtconv.passes.core.external import is_within
+    from trtconv.storage.files import external_tensors, open_model
 
     try:
         return any(not is_within(tensor, str(path)) for tensor in external_tensors(open_model(path).graph))

@@ -39,7 +39,7 @@ class Difference:
 def compare(before: str, after: str, model: str | None = None) -> Difference:
     """What going from one target to another gains and breaks. Raises BadInput for what is no target or no model."""
     from trtconv.linting import lint
-    from trtconv.loading import resolve_target
+    from trtconv.storage.loading import resolve_target
 
     a, b = resolve_target(before), resolve_target(after)
     old, new = operators(a), operators(b)

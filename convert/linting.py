@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trtconv.findings import PARSER, Finding, refusal_at
-from trtconv.loading import collector_paused
 from trtconv.pipeline import troubles
+from trtconv.storage.loading import collector_paused
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-    from trtconv.judging import Disagreement
-    from trtconv.parsing import ParserVerdict
+    from trtconv.parser.judging import Disagreement
+    from trtconv.parser.parsing import ParserVerdict
     from trtconv.passes.core import Model, Pass, Target
 
 
@@ -95,9 +95,9 @@ def lint(source: str | os.PathLike[str] | ModelProto, *, target: str = "auto", p
     `parser` False leaves it out, True insists. Raises BadInput for a file that cannot be read or an unknown target,
     Unavailable where a parser that was insisted on is missing.
     """
-    from trtconv.judging import ask, compare
-    from trtconv.loading import load, resolve_target
+    from trtconv.parser.judging import ask, compare
     from trtconv.passes.core.catalogue import catalogue
+    from trtconv.storage.loading import load, resolve_target
 
     chosen = resolve_target(target)
     crashes: list[str] = []

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from trtconv.bisect import Parting
-    from trtconv.error_curve import ErrorCurve
-    from trtconv.inputs import Case
-    from trtconv.metrics import Difference
-    from trtconv.noise import Noise
+    from trtconv.comparison.metrics import Difference
+    from trtconv.comparison.noise import Noise
+    from trtconv.divergence.bisect import Parting
+    from trtconv.divergence.error_curve import ErrorCurve
+    from trtconv.feeding.inputs import Case
 
 Status = Literal["passed", "failed", "not run"]
 Kind = Literal["parity", "consistency"]
@@ -148,7 +148,7 @@ class Parity:
 
     def save_inputs(self, folder: str | os.PathLike[str]) -> list[Path]:
         """Write what was fed into `folder`, one .npz per case; `verify(inputs=folder)` feeds it again, bit for bit."""
-        from trtconv.given import save_cases
+        from trtconv.feeding.given import save_cases
 
         return save_cases(self.cases, folder)
 

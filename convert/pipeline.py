@@ -12,8 +12,8 @@ from trtconv.passes.core.snapshot import Snapshot
 from trtconv.timing import Clock
 
 if TYPE_CHECKING:
-    from trtconv.cutting import Cut
-    from trtconv.evidence import Examiner
+    from trtconv.evidence.cutting import Cut
+    from trtconv.evidence.examining import Examiner
 
 MAX_ROUNDS = 10
 
@@ -53,8 +53,8 @@ def run(
 
 
 def _examiner(model: Model, stack: ExitStack) -> Examiner:
-    from trtconv.evidence import Examiner
-    from trtconv.trial_runs import TrialRuns
+    from trtconv.evidence.examining import Examiner
+    from trtconv.evidence.running import TrialRuns
 
     return Examiner(model, stack.enter_context(TrialRuns.worker()))
 
@@ -107,7 +107,7 @@ class _Work:
         self.snapshot = Snapshot(self.model) if self.with_cuts else None
         self.edits = one.mend(self.model, self.target)
         if self.snapshot is not None:
-            from trtconv.cutting import cuts_of
+            from trtconv.evidence.cutting import cuts_of
 
             self.cuts = cuts_of(self.edits, self.snapshot)
 
@@ -120,7 +120,7 @@ class _Work:
             self.crashes.append(f"{self.one.name()} crashed at {node.label}: {type(error).__name__}: {error}")
             return
         if self.with_cuts:
-            from trtconv.cutting import Cut
+            from trtconv.evidence.cutting import Cut
 
             self.snapshot = self.snapshot or Snapshot(self.model)
             self.cuts.append(Cut.of_replacement(replacement))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trtconv.errors import TrtconvError
-from trtconv.parsing import error_text, named
+from trtconv.parser.parsing import error_text, named
 
 if TYPE_CHECKING:
     from trtconv.findings import Finding
@@ -35,8 +35,8 @@ class BuildRefused(TrtconvError):
 
 def refusal(built: Built, path: Path, product: Product) -> BuildRefused:
     """The error for what `built` could not be, with a word on the passes that would help."""
-    from trtconv.files import open_model
     from trtconv.runtimes.network import ParserError
+    from trtconv.storage.files import open_model
 
     errors = named(built.errors, open_model(path))
     if not errors:
@@ -68,10 +68,10 @@ def _nodes_in(failure: str) -> list[str]:
 def _findings(path: Path, product: Product, version: str, nodes: set[str]) -> tuple[Finding, ...]:
     """What the passes say of `nodes`, or of all where no node is named, for the version that refused them."""
     from trtconv.linting import find_all
-    from trtconv.loading import load
     from trtconv.passes.core import Target
     from trtconv.passes.core.catalogue import catalogue
     from trtconv.passes.core.target import parse_version
+    from trtconv.storage.loading import load
 
     target = Target(product.name, parse_version(version)[:2])
     found = find_all(load(path), target, catalogue().values(), [], refusals=True)
@@ -93,7 +93,7 @@ def _advice(findings: Sequence[Finding], path: Path, errors: Sequence[ParserErro
 
 def _meaning(errors: Sequence[ParserError]) -> str:
     """What the product's own words mean and call for; empty where nothing is known of them."""
-    from trtconv.explaining import explain_error
+    from trtconv.parser.explaining import explain_error
 
     found = explain_error("\n".join(error.text for error in errors)).explanations
     return "; ".join(dict.fromkeys(f"{e.means}: {e.do}" for e in found))

@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from trtconv.comparison.noise import LEVELS, Level
 from trtconv.errors import BadInput
 from trtconv.isolate import Limits
-from trtconv.noise import LEVELS, Level
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-    from trtconv.consistency import Consistency
+    from trtconv.comparison.consistency import Consistency
 
     Source = str | os.PathLike[str] | ModelProto
 

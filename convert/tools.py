@@ -14,7 +14,7 @@ from trtconv.passes.core import Edit, Model
 from trtconv.passes.core.base import Evidence
 
 if TYPE_CHECKING:
-    from trtconv.inputs import Case
+    from trtconv.feeding.inputs import Case
     from trtconv.passes.core import Graph, Node, TensorType
     from trtconv.pipeline import Outcome
     from trtconv.runtimes.running import Feed
@@ -43,7 +43,7 @@ def run_onnxsim(source: str, output: str) -> None:
     import onnx
     import onnxsim
 
-    from trtconv.saving import save_model
+    from trtconv.storage.saving import save_model
 
     save_model(onnxsim.simplify(onnx.load(source))[0], output)
 
@@ -53,7 +53,7 @@ def run_onnxslim(source: str, output: str) -> None:
     import onnx
     import onnxslim
 
-    from trtconv.saving import save_model
+    from trtconv.storage.saving import save_model
 
     save_model(onnxslim.slim(onnx.load(source)), output)
 
@@ -101,11 +101,11 @@ def apply_tool(tool: Tool, model: Model, outcome: Outcome, *, evidence: bool) ->
 
 def _made(tool: Tool, model: Model) -> Model:
     """What the tool makes of the model. Raises TrtconvError where it makes nothing that can be read."""
-    from trtconv.files import open_model
     from trtconv.isolate import ChildError, isolated
     from trtconv.passes.core.order import InvalidGraph
     from trtconv.runtimes.mapped import with_weights
-    from trtconv.saving import save_model
+    from trtconv.storage.files import open_model
+    from trtconv.storage.saving import save_model
 
     with tempfile.TemporaryDirectory(prefix="trtconv-") as folder:
         source, output = Path(folder, "before.onnx"), Path(folder, "after.onnx")
@@ -168,9 +168,9 @@ def _type_changes(before: TensorType | None, after: TensorType | None) -> Iterat
 
 def compare_models(before: Model, after: Model, seed: int = 0) -> Evidence:
     """Both models in ONNX Runtime on made-up inputs of several sizes, judged as `verify` does by default."""
-    from trtconv.comparing import compare_outputs, tensors
-    from trtconv.criteria import Criteria
-    from trtconv.judging_edits import units
+    from trtconv.comparison.comparing import compare_outputs, tensors
+    from trtconv.comparison.criteria import Criteria
+    from trtconv.evidence.judging import units
     from trtconv.runtimes.onnxruntime import infer, open_model
 
     counted, furthest, criteria = 0, 0, Criteria().of(before.main, after.main)
@@ -198,9 +198,9 @@ class Uncomparable(Exception):
 
 def _cases_that_run(model: Model, seed: int) -> Iterator[tuple[Case, Feed]]:
     """Inputs, and what `model` makes of them. Raises Uncomparable where it runs on none."""
-    from trtconv.cases import ENOUGH_GUESSES
-    from trtconv.guessing import guessed_shapes
-    from trtconv.inputs import seeded_case
+    from trtconv.feeding.cases import ENOUGH_GUESSES
+    from trtconv.feeding.guessing import guessed_shapes
+    from trtconv.feeding.inputs import seeded_case
     from trtconv.runtimes.onnxruntime import infer, open_model
 
     why, found = "no inputs can be made up", 0

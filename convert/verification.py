@@ -8,25 +8,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trtconv.cases import Cases, Feeding
-from trtconv.comparing import Live, Side, compare_cases
-from trtconv.consistency import Consistency, check_consistency
-from trtconv.criteria import Criteria
+from trtconv.comparison.comparing import Live, Side, compare_cases
+from trtconv.comparison.consistency import Consistency, check_consistency
+from trtconv.comparison.criteria import Criteria
+from trtconv.comparison.golden import Golden, read_golden, recording
+from trtconv.comparison.noise import measure, weigh
+from trtconv.divergence.tracing import Tracing
 from trtconv.errors import BadInput
-from trtconv.golden import Golden, read_golden, recording
-from trtconv.loading import load
-from trtconv.noise import measure, weigh
+from trtconv.feeding.cases import Cases, Feeding
 from trtconv.parity import Leg, Parity
 from trtconv.runtimes.onnxruntime import OPTIMIZATION, open_model
+from trtconv.storage.loading import load
 from trtconv.subject import Runs, Subject
-from trtconv.tracing import Tracing
 
 if TYPE_CHECKING:
-    from trtconv.batches import Batch
-    from trtconv.comparing import Expected
-    from trtconv.consistency import Agreement
-    from trtconv.inputs import Case
-    from trtconv.noise import Noise
+    from trtconv.comparison.comparing import Expected
+    from trtconv.comparison.consistency import Agreement
+    from trtconv.comparison.noise import Noise
+    from trtconv.feeding.batches import Batch
+    from trtconv.feeding.inputs import Case
     from trtconv.passes.core import Model
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from trtconv.by_name import ByName
-    from trtconv.cases import ShapesGiven
-    from trtconv.criteria import Metric
-    from trtconv.given import Given
-    from trtconv.noise import Level
+    from trtconv.comparison.criteria import Metric
+    from trtconv.comparison.noise import Level
+    from trtconv.feeding.cases import ShapesGiven
+    from trtconv.feeding.given import Given
     from trtconv.parity import Parity
     from trtconv.passes.core import Edit
     from trtconv.subject import Source
@@ -54,8 +54,8 @@ def verify(
     {"image": (0, 1)} or "image:0-1". Or `inputs`: an .npz file, JSON of Polygraphy, a folder of .npz files or of
     pictures, or arrays by input name.
 
-    Judgement: `rtol` and `atol` replace the defaults of `trtconv.tolerances`, and `metric` is elementwise, cosine,
-    top-1, miou or set, with the least score behind it: "cosine=0.999". Each is a value, or one by output name
+    Judgement: `rtol` and `atol` replace the defaults of `trtconv.comparison.tolerances`, and `metric` is elementwise,
+    cosine, top-1, miou or set, with the least score behind it: "cosine=0.999". Each is a value, or one by output name
     ({"logits": 1e-2} or "logits:1e-2").
 
     `noise` is how the noise floor is measured, which stands beside each error: quick (the expected side against itself
@@ -72,13 +72,13 @@ def verify(
     models, shapes and inputs that cannot be used, NativeFailure beyond a limit.
     """
     from trtconv.by_name import by_name
-    from trtconv.cases import Feeding, read_range
-    from trtconv.consistency import Consistency
-    from trtconv.criteria import Criteria, Metric, read_tolerance
+    from trtconv.comparison.consistency import Consistency
+    from trtconv.comparison.criteria import Criteria, Metric, read_tolerance
+    from trtconv.divergence.tracing import Tracing
+    from trtconv.feeding.cases import Feeding, read_range
     from trtconv.isolate import Limits, isolated
     from trtconv.sizes import parse_size
     from trtconv.subject import Runs, Subject
-    from trtconv.tracing import Tracing
     from trtconv.verification import Verification
 
     memory = parse_size(memory_limit) if isinstance(memory_limit, str) else memory_limit

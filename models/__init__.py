@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from trtconv.feeding.preprocessing import Preprocessing
 from trtconv.models.card import Card
 from trtconv.models.registry import Network, create, find, networks
-from trtconv.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
     from trtconv.models.exporting import Export as Export

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from trtconv.errors import BadInput
-from trtconv.preprocessing import CARD_KEY, Preprocessing
+from trtconv.feeding.preprocessing import CARD_KEY, Preprocessing
 
 Task = Literal["classification", "segmentation"]
 Output = Literal["logits", "softmax", "argmax"]
@@ -76,7 +76,7 @@ class Card:
             "trtconv.task": self.task,
             "trtconv.exporter": f"{self.exporter}, torch {self.torch}, opset {self.opset}",
             "trtconv.classes": ", ".join(self.classes),
-            "trtconv.preprocessing": f"{look.colour}, resize {look.resize}, crop {look.crop}, "
+            "trtconv.feeding.preprocessing": f"{look.colour}, resize {look.resize}, crop {look.crop}, "
             f"{look.interpolation}, x * {look.scale:g}, mean {look.mean}, std {look.std}",
         }
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from trtconv.feeding.preprocessing import Preprocessing
 from trtconv.models.card import Options
 from trtconv.models.registry import Build, Network
-from trtconv.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
     import torch

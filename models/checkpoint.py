@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 
 from trtconv.errors import BadInput
-from trtconv.files import writing, written_whole
 from trtconv.models.card import Card
+from trtconv.storage.files import writing, written_whole
 
 DAMAGED = (OSError, RuntimeError, EOFError, ValueError, LookupError, AssertionError, struct.error)
 """What `torch.load` raises for a file that is damaged, or no checkpoint at all."""

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from trtconv.errors import BadInput
+from trtconv.feeding.preprocessing import Preprocessing
 from trtconv.models import registry
 from trtconv.models.card import Card, Options, Output
 from trtconv.models.exporters import Dynamic, Form, write
 from trtconv.models.source import from_checkpoint, from_registry
-from trtconv.preprocessing import Preprocessing
-from trtconv.saving import save_model
+from trtconv.storage.saving import save_model
 
 TOLERANCE = 1e-5
 """Largest difference between ONNX Runtime and PyTorch, as a share of the largest logit or of one."""

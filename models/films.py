@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from trtconv.errors import BadInput, Unavailable
-from trtconv.files import writing, written_whole
+from trtconv.storage.files import writing, written_whole
 
 ENDINGS = {".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"}
 

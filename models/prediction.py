@@ -13,11 +13,11 @@ import torch
 from PIL import Image
 
 from trtconv.errors import BadInput
+from trtconv.feeding.preprocessing import fitted, open_image, prepared
 from trtconv.models import films
 from trtconv.models.data.layouts import is_image
 from trtconv.models.evaluation import labels_at
 from trtconv.models.runners import Runner
-from trtconv.preprocessing import fitted, open_image, prepared
 
 Mask = npt.NDArray[np.integer]
 

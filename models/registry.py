@@ -10,8 +10,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from trtconv.errors import BadInput
+from trtconv.feeding.preprocessing import Preprocessing
 from trtconv.models.card import Card, Options, Task, Value
-from trtconv.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
     import torch

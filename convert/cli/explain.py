@@ -41,8 +41,8 @@ def command(what: tuple[str, ...], as_json: bool) -> int:
 
 def _explained(name: str) -> tuple[str, str, dict[str, object]]:
     """What `name` is, the page about it, and more for JSON. Raises BadInput where nothing is known of it."""
-    from trtconv.explaining import explain_error
     from trtconv.known import every_operator, operator_page, target_page
+    from trtconv.parser.explaining import explain_error
     from trtconv.passes.core import Target, UnknownTarget
     from trtconv.passes.core.catalogue import catalogue
     from trtconv.passes.core.page import markdown

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from trtconv.cli.options import announce, finish, json_option, model_argument, target_option
-from trtconv.loading import collector_paused
+from trtconv.storage.loading import collector_paused
 
 
 @click.command("fix")

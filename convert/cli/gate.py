@@ -38,8 +38,8 @@ def command(
     with working(f"checking {len(models)} model{'s' * (len(models) != 1)}"):
         gates = gate(models, steps=[s.strip() for s in steps.split(",") if s.strip()])
     if junit:
-        from trtconv.files import write_text
         from trtconv.report.junit import document as junit_document
+        from trtconv.storage.files import write_text
 
         write_text(Path(junit), junit_document(gates))
     if os.environ.get("GITHUB_ACTIONS"):

@@ -26,8 +26,8 @@ def command(texts: tuple[str, ...], model: str | None, as_json: bool) -> int:
     foreign = any(text.startswith("--") for text in texts)
     profiles = from_trtexec(texts) if foreign else parse_shapes(texts)
     if model is not None:
-        from trtconv.files import open_model
         from trtconv.profiles import model_inputs, profiles_for
+        from trtconv.storage.files import open_model
 
         profiles = profiles_for(model_inputs(open_model(model)), profiles)
     ours, theirs = shapes_text(profiles), to_trtexec(profiles)

@@ -15,7 +15,7 @@ from trtconv.errors import BadInput, Unavailable
 from trtconv.report.json import finite
 
 if TYPE_CHECKING:
-    from trtconv.error_curve import ErrorCurve, Layer
+    from trtconv.divergence.error_curve import ErrorCurve, Layer
 
 WIDTH, HEIGHT = 960, 420
 LEFT, RIGHT, TOP, BOTTOM = 80, 24, 44, 48
@@ -28,7 +28,7 @@ TABLE_ROWS = 200
 
 def save_curve(curve: ErrorCurve, path: Path) -> Path:
     """Write the curve in the form that the suffix names. Raises BadInput and Unavailable."""
-    from trtconv.files import writing, written_whole
+    from trtconv.storage.files import writing, written_whole
 
     check_suffix(path)
     content = _WRITERS[path.suffix.lower()](curve)

@@ -13,7 +13,7 @@ from rich.text import Text
 from trtconv.report.console import console, say, say_notes, shorten
 
 if TYPE_CHECKING:
-    from trtconv.metrics import Difference
+    from trtconv.comparison.metrics import Difference
     from trtconv.parity import Leg, OutputParity, Parity
 
 STYLE = {"passed": "green", "failed": "bold red", "not run": "yellow"}

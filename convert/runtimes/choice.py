@@ -17,7 +17,7 @@ def product_for(target: str) -> Product:
     An engine belongs to the version that built it: raises Unavailable unless that one is installed, BadInput for an
     unknown target.
     """
-    from trtconv.loading import resolve_target
+    from trtconv.storage.loading import resolve_target
 
     product = PRODUCTS[resolve_target(target).product]
     if target == "auto" and not any(p.is_installed for p in PRODUCTS.values()):

@@ -82,7 +82,7 @@ def _failure(errors: Sequence[str]) -> str:
 
 
 def _write(engine: Any, path: Path) -> None:
-    from trtconv.files import writing
+    from trtconv.storage.files import writing
 
     with writing(path):
         path.write_bytes(memoryview(engine))

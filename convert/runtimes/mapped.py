@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from trtconv.files import external_tensors
 from trtconv.passes.core.external import PACKED, embed, is_external, locate, read
+from trtconv.storage.files import external_tensors
 
 if TYPE_CHECKING:
     from onnx import ModelProto, TensorProto

@@ -12,10 +12,10 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from trtconv.errors import BadInput
+from trtconv.feeding.preprocessing import Preprocessing, open_image, prepared
 from trtconv.models.data import transforms
 from trtconv.models.data.layouts import Listing
 from trtconv.models.data.loading import loader
-from trtconv.preprocessing import Preprocessing, open_image, prepared
 
 Labels = npt.NDArray[np.integer]
 

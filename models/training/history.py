@@ -8,8 +8,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from trtconv.files import writing, written_whole
 from trtconv.models.training import plots
+from trtconv.storage.files import writing, written_whole
 
 Row = dict[str, int | float]
 """`step`, `epoch`, `lr` and `loss`, and after a validation its metrics."""

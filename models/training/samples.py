@@ -14,12 +14,12 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
+from trtconv.feeding.preprocessing import Preprocessing, normalised, open_image
 from trtconv.models.data import policies, transforms
 from trtconv.models.data.datasets import open_labels
 from trtconv.models.data.layouts import Listing
 from trtconv.models.data.loading import loader
 from trtconv.models.training.recipes import Recipe
-from trtconv.preprocessing import Preprocessing, normalised, open_image
 
 Key = tuple[int, int]
 """Epoch and index."""

@@ -32,7 +32,7 @@ import onnx
 import transformers
 from measuring import Cost, Limits, cost_of
 
-from trtconv.files import open_model
+from trtconv.storage.files import open_model
 
 LARGE = 1 << 30
 """Bytes from which a model is large: measured once, and run in ONNX Runtime without copies of its weights."""

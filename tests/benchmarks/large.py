@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from onnx import ModelProto, TensorProto, helper
 
-from trtconv.wire import mark, refer, size_of, with_weights
+from trtconv.storage.wire import mark, refer, size_of, with_weights
 
 
 def network(layers: int, width: int) -> ModelProto:

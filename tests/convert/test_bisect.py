@@ -10,10 +10,10 @@ from faults import inject
 from support import parse
 
 import trtconv
-from trtconv import tapping
+from trtconv.divergence import tapping
 from trtconv.fixing import fix
-from trtconv.loading import load
 from trtconv.passes.core import Edit, Replacement
+from trtconv.storage.loading import load
 
 FIXTURES = sorted(Path(__file__).parents[2].glob("fixtures/*.onnx"))
 ORT = ("onnxruntime",)

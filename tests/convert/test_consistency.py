@@ -16,12 +16,12 @@ from onnx import ModelProto
 from support import parse
 
 import trtconv
-from trtconv.batches import odd
 from trtconv.cli import main
-from trtconv.loading import load
-from trtconv.rows import rows_of
+from trtconv.feeding.batches import odd
+from trtconv.feeding.rows import rows_of
 from trtconv.runtimes.products import product_named
 from trtconv.shapes import Span
+from trtconv.storage.loading import load
 
 ORT = ("onnxruntime",)
 FIXTURES = Path(__file__).parents[2] / "fixtures"

@@ -10,8 +10,8 @@ from onnx import numpy_helper
 from support import parse
 
 import trtconv
-from trtconv.loading import load
-from trtconv.tolerances import DEFAULTS, precisions
+from trtconv.comparison.tolerances import DEFAULTS, precisions
+from trtconv.storage.loading import load
 
 ORT = ("onnxruntime",)
 

@@ -13,10 +13,10 @@ from support import parse
 
 import trtconv
 from trtconv.cli import main
-from trtconv.error_curve import ErrorCurve, measure_curve
+from trtconv.divergence.error_curve import ErrorCurve, measure_curve
 from trtconv.errors import BadInput
-from trtconv.inputs import seeded_case
-from trtconv.loading import load
+from trtconv.feeding.inputs import seeded_case
+from trtconv.storage.loading import load
 
 CHAIN = """<ir_version: 8, opset_import: ["": 17]>
     g (float[N,16] x) => (float[N,16] y) <float two = {2}, float c = {%r}>

@@ -11,10 +11,10 @@ from onnx import TensorProto
 from support import assert_same, parse, random_feed
 
 from trtconv.fixing import fix
-from trtconv.loading import load
 from trtconv.passes.core import Edit, Graph, Model, ModelPass, Node, Pass, Replacement, Safety, Target, Trouble, slow
 from trtconv.passes.core.snapshot import Snapshot
 from trtconv.pipeline import Outcome, run
+from trtconv.storage.loading import load
 
 TARGET = Target.parse("tensorrt-10.3")
 Write = Callable[[Replacement, Node], None]

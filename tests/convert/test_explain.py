@@ -11,9 +11,9 @@ import pytest
 from support import parse
 
 from trtconv.cli import main
-from trtconv.explaining import explain_error
 from trtconv.known import compare
-from trtconv.messages import MESSAGES
+from trtconv.parser.explaining import explain_error
+from trtconv.parser.messages import MESSAGES
 from trtconv.passes.core.catalogue import catalogue
 
 TEXTS = [

@@ -16,11 +16,11 @@ from onnx import helper
 from support import parse
 
 import trtconv
-from trtconv.arrays import ArrayWriter, as_type, read_arrays
-from trtconv.cases import read_range
-from trtconv.inputs import seeded_case
-from trtconv.loading import load
-from trtconv.preprocessing import CARD_KEY, Preprocessing, open_image, prepared
+from trtconv.feeding.cases import read_range
+from trtconv.feeding.inputs import seeded_case
+from trtconv.feeding.preprocessing import CARD_KEY, Preprocessing, open_image, prepared
+from trtconv.storage.arrays import ArrayWriter, as_type, read_arrays
+from trtconv.storage.loading import load
 
 ORT = ("onnxruntime",)
 SWISH = """<ir_version: 8, opset_import: ["": 17]>

@@ -11,7 +11,7 @@ import pytest
 
 from trtconv.errors import BadInput, NativeFailure
 from trtconv.isolate import ChildError, Limits, isolated
-from trtconv.loading import resolve_target
+from trtconv.storage.loading import resolve_target
 
 WHAT = "parsing m.onnx with TensorRT"
 

@@ -15,9 +15,9 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from support import run
 
 import trtconv
-from trtconv import saving
 from trtconv.cli import main
-from trtconv.wire import refer
+from trtconv.storage import saving
+from trtconv.storage.wire import refer
 
 WIDTH = 4200
 FEED = {"x": np.linspace(-1, 1, 2 * WIDTH, dtype=np.float32).reshape(2, WIDTH)}
@@ -261,8 +261,8 @@ def test_element_types_behind_links(kind: int, tmp_path: Path, capsys: pytest.Ca
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
     (tmp_path / "blobs" / "aa").write_bytes(model.SerializeToString())
-    from trtconv.loading import load
     from trtconv.runtimes.onnxruntime import infer, open_model
+    from trtconv.storage.loading import load
 
     found = infer(open_model(load(path)), {"x": np.zeros((1, 15), np.float32)})["y"]
     stored = TensorProto(data_type=kind, dims=[15], raw_data=data)

@@ -13,8 +13,8 @@ import trtconv
 from trtconv.cli import main
 from trtconv.config import Ignore, suppress
 from trtconv.errors import BadInput, Unavailable
-from trtconv.judging import compare
-from trtconv.parsing import ParserVerdict
+from trtconv.parser.judging import compare
+from trtconv.parser.parsing import ParserVerdict
 from trtconv.passes.core import Model
 
 RTX = "tensorrt-rtx-1.7"

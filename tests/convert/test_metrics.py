@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from trtconv.metrics import (
+from trtconv.comparison.metrics import (
     BLOCK,
     EXACT,
     Tolerance,
@@ -19,8 +19,8 @@ from trtconv.metrics import (
     largest_finite,
     ulp_distance,
 )
-from trtconv.scores import argmax_agreement
-from trtconv.tolerances import default_tolerance
+from trtconv.comparison.scores import argmax_agreement
+from trtconv.comparison.tolerances import default_tolerance
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 ARRAYS = hnp.arrays(np.float32, hnp.array_shapes(max_dims=3, max_side=6), elements=FLOATS)

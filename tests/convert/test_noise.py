@@ -15,7 +15,7 @@ from support import parse
 
 import trtconv
 from trtconv.cli import main
-from trtconv.noise import DOUBLE, FUSED
+from trtconv.comparison.noise import DOUBLE, FUSED
 from trtconv.runtimes.doubled import NotDoubled, doubled
 from trtconv.runtimes.onnxruntime import open_session, run_evaluator
 

@@ -6,7 +6,7 @@ import pytest
 from support import parse
 
 from trtconv.errors import BadInput, NativeFailure, Unavailable
-from trtconv.parsing import parse_with
+from trtconv.parser.parsing import parse_with
 from trtconv.runtimes.network import parsed_node, plain_text
 
 HEAD = '<ir_version: 8, opset_import: ["" : 17]>'

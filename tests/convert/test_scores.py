@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from trtconv.metrics import EXACT, Tolerance
-from trtconv.scores import NotApplicable, mean_iou, top1
-from trtconv.sets import compare_sets
+from trtconv.comparison.metrics import EXACT, Tolerance
+from trtconv.comparison.scores import NotApplicable, mean_iou, top1
+from trtconv.comparison.sets import compare_sets
 
 LABELS = hnp.arrays(np.int64, hnp.array_shapes(min_dims=1, max_dims=3, max_side=5), elements=st.integers(0, 4))
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import GraphProto, ModelProto, TensorProto, helper, numpy_helper
 
-from trtconv.files import external_tensors
-from trtconv.wire import OUTSIDE_FROM, Held, Malformed, mark, size_of, with_weights, without_weights
+from trtconv.storage.files import external_tensors
+from trtconv.storage.wire import OUTSIDE_FROM, Held, Malformed, mark, size_of, with_weights, without_weights
 
 SIZES = st.lists(st.sampled_from([0, 1, 4, 200, OUTSIDE_FROM // 4, OUTSIDE_FROM // 4 + 1, 70_000]), max_size=4)
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from trtconv.errors import BadInput
+from trtconv.feeding.preprocessing import Preprocessing, open_image, prepared
 from trtconv.models.data import layouts
 from trtconv.models.data.datasets import Measuring, open_mask
 from trtconv.models.data.transforms import IGNORE
 from trtconv.models.training.recipes import Recipe
 from trtconv.models.training.samples import Order, Training
-from trtconv.preprocessing import Preprocessing, open_image, prepared
 
 RECIPE = Recipe(size=(24, 40), crop="scaled", scale=(0.5, 1.5), jitter=0.3, batch=6)
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from trtconv.cli import main
 from trtconv.errors import BadInput, Unavailable
+from trtconv.feeding.preprocessing import Preprocessing, open_image, prepared
 from trtconv.models import checkpoint, engines, registry
 from trtconv.models.card import Card
 from trtconv.models.cli import command as models_command
@@ -25,7 +26,6 @@ from trtconv.models.opening import card_of as card_in
 from trtconv.models.opening import open_runner
 from trtconv.models.runners import Runner
 from trtconv.models.seeded import seeded
-from trtconv.preprocessing import Preprocessing, open_image, prepared
 
 CLASSIFIER, SEGMENTER = "MobileNetV3_small_x0_35", "bisenetv2"
 SHAPES = ("circle", "cross", "square", "star", "triangle")

@@ -12,12 +12,12 @@ import torch
 from PIL import Image
 
 from trtconv.errors import BadInput, Unavailable
+from trtconv.feeding.preprocessing import Preprocessing
 from trtconv.models import checkpoint, prediction, registry
 from trtconv.models.card import Card
 from trtconv.models.cli import command as models_command
 from trtconv.models.runners import Runner
 from trtconv.models.seeded import seeded
-from trtconv.preprocessing import Preprocessing
 
 CLASSES = ("sky", "road", "car")
 

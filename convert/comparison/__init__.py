@@ -1,0 +1,1 @@
+"""How outputs are compared: metrics and tolerances, noise, golden files, a model against itself."""

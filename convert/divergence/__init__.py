@@ -1,0 +1,1 @@
+"""Where two models part: tensors inside them, paired and followed from the inputs on."""

@@ -1,0 +1,1 @@
+"""Evidence for each edit: its graphs before and after, cut out, run and judged."""

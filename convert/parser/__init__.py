@@ -1,0 +1,1 @@
+"""The word of TensorRT's own parser, and its messages in plain words."""

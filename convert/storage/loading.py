@@ -1,0 +1,58 @@
+"""From what a caller hands over, a path or a ModelProto and a target's name, to what the verbs work on."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from trtconv.errors import BadInput
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+    from trtconv.passes.core import Model, Target
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Without cyclic garbage collection: a view is many small objects, and each collection would walk them all."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def load(source: str | os.PathLike[str] | ModelProto) -> Model:
+    """Model of a path or of a ModelProto, which is copied: the caller's is never changed.
+
+    Raises BadInput for a file that cannot be read, and for a graph that no runtime can run.
+    """
+    from trtconv.passes.core import Model
+    from trtconv.passes.core.order import InvalidGraph
+    from trtconv.storage.files import open_model
+
+    try:
+        if isinstance(source, (str, os.PathLike)):
+            return Model(open_model(source), os.path.abspath(source))
+        copy = type(source)()
+        copy.CopyFrom(source)
+        return Model(copy)
+    except InvalidGraph as error:
+        where = str(source) if isinstance(source, (str, os.PathLike)) else ""
+        raise BadInput(f"the graph is not valid: {error}", where=where, do="export the model again") from error
+
+
+def resolve_target(text: str) -> Target:
+    """Target of a name as users write it; raises BadInput that lists the known ones."""
+    from trtconv.passes.core import Target, UnknownTarget
+
+    try:
+        return Target.parse(text)
+    except UnknownTarget as error:
+        raise BadInput(str(error), do="`trtconv targets` lists them; auto takes the installed one") from error
