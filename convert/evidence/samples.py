@@ -52,10 +52,15 @@ LIMITS = {  # largest finite value, smallest denormal
 }
 
 ORDERING = frozenset(("ArgMax", "ArgMin", "NonMaxSuppression", "ReduceMax", "ReduceMin", "TopK", "Unique"))
-ORDERING |= {"GlobalMaxPool", "MaxPool", "MaxRoiPool"}
 """Operators that put values in order, among which the standard gives NaN no place."""
+POOLS = frozenset({"GlobalMaxPool", "MaxPool", "MaxRoiPool"})
+"""They do, too, and one of ONNX Runtime's kernels starts at the least finite number, which minus infinity is below."""
 TO_INTEGERS = frozenset({"Cast", "CastLike", "DynamicQuantizeLinear", "QuantizeLinear"})
 """Operators that may make integers of floats: undefined for NaN, infinity and what is out of range."""
+PLACES = frozenset({"DeformConv", "GridSample", "RoiAlign"})
+"""Operators that may make places in a picture of floats, which is as undefined."""
+RECURRENCES = frozenset({"GRU", "LSTM", "RNN"})
+"""ONNX Runtime clips what goes into their activations, so that NaN and infinity come out as some number."""
 
 LARGE = 1 << 24
 """Multiplications in one cut from which on it is run on random values only."""
@@ -88,17 +93,24 @@ def special_values(case: str, graph: GraphProto) -> tuple[float, ...]:
     """The values that a case mixes in, as far as the operators of `graph` are defined on them; none for other cases."""
     if case in ("ugly", "odd and ugly"):
         return UGLY if case == "ugly" else UGLY[::-1]  # a small tensor has room for the first ones only
-    if case not in ("special", "largest") or any(map(_makes_integers, graph.node)):
+    if case not in ("special", "largest") or any(map(_is_undefined, graph.node)):
         return ()
     if case == "largest":
         return UGLY
-    orders = any(node.op_type in ORDERING for node in graph.node)
-    return (np.inf, -np.inf, *UGLY) if orders else (np.nan, np.inf, -np.inf, *UGLY)
+    if any(node.op_type in POOLS for node in graph.node):
+        return (np.inf, *UGLY)
+    return (np.inf, -np.inf, *UGLY) if any(map(_orders, graph.node)) else (np.nan, np.inf, -np.inf, *UGLY)
 
 
-def _makes_integers(node: NodeProto) -> bool:
+def _is_undefined(node: NodeProto) -> bool:
+    """Whether NaN, infinity and the largest numbers have no result that could be compared."""
     to = next((a.i for a in node.attribute if a.name == "to"), None)
-    return node.op_type in TO_INTEGERS and to not in LIMITS
+    return node.op_type in PLACES | RECURRENCES or (node.op_type in TO_INTEGERS and to not in LIMITS)
+
+
+def _orders(node: NodeProto) -> bool:
+    reduction = next((a.s for a in node.attribute if a.name == "reduction"), b"")
+    return node.op_type in ORDERING or (node.op_type.startswith("Scatter") and reduction in (b"max", b"min"))
 
 
 def _limits(case: str, dtype: int) -> tuple[float, ...]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 INT32, INT64, UINT64 = TensorProto.INT32, TensorProto.INT64, TensorProto.UINT64
 MAX_RANK = 8
+HALF = 32
+"""Bits whose number float64 holds exactly."""
 
 
 def _integer_type(node: Node, graph: Graph) -> int:
@@ -115,7 +117,8 @@ def combine(node: Node, graph: Graph) -> Replacement:
     wide = INT64 if _width(dtype) >= 32 and dtype != INT32 else INT32
     kind = helper.tensor_dtype_to_np_dtype(wide)
     has_sign = _is_signed(dtype) or dtype == UINT64
-    powers = r.constant(_powers(_width(dtype) - has_sign).astype(kind))
+    count = _width(dtype) - has_sign
+    powers = r.constant(_powers(count).astype(kind))
     values = [r.cast(t, wide) for t in node.inputs]
     signs = [r.op("Less", v, r.constant(0, kind)) for v in values] if has_sign else []
     lowest = r.constant(SIGN_BIT if dtype == UINT64 else range_of(dtype)[0], kind)
@@ -123,8 +126,7 @@ def combine(node: Node, graph: Graph) -> Replacement:
         values = [r.op("Where", s, r.op("Sub", v, lowest), v) for s, v in zip(signs, values, strict=True)]
     bits = [_bits(r, v, powers, rank or 0, kind) for v, rank in zip(values, ranks, strict=True)]
     chosen = _combined(r, node.op_type, bits, kind)
-    rank = max(rank or 0 for rank in ranks)
-    total = r.reduce("ReduceSum", r.op("Mul", chosen, powers), [rank], keepdims=False)
+    total = _number(r, chosen, count, max(rank or 0 for rank in ranks), kind)
     if has_sign:
         sign = r.op(node.op_type.removeprefix("Bitwise"), *signs)
         total = r.op("Where", sign, r.op("Add", total, lowest), total)
@@ -143,6 +145,16 @@ def _combined(r: Replacement, op_type: str, bits: list[str], kind: np.dtype) -> 
     if op_type == "BitwiseXor":
         return r.op("Mod", total, r.constant(2, kind))
     return r.op("Min", total, r.constant(1, kind))
+
+
+def _number(r: Replacement, bits: str, count: int, axis: int, kind: np.dtype) -> str:
+    """The number that `count` bits along the last axis are, summed by halves: ONNX Runtime sums in float64."""
+    if count <= HALF:
+        powers = r.constant(_powers(count).astype(kind))
+        return r.reduce("ReduceSum", r.op("Mul", bits, powers), [axis], keepdims=False)
+    low = _number(r, r.slice(bits, [0], [HALF], [axis]), HALF, axis, kind)
+    high = _number(r, r.slice(bits, [HALF], [count], [axis]), count - HALF, axis, kind)
+    return r.op("Add", low, r.op("Mul", high, r.constant(1 << HALF, kind)))
 
 
 def reinterpret(node: Node, graph: Graph) -> Replacement:

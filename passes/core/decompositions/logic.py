@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import TensorProto, helper
 
+from trtconv.passes.core.integers import is_integer
 from trtconv.passes.core.rewrite import Refused, Replacement
 
 if TYPE_CHECKING:
@@ -35,14 +36,18 @@ def is_inf(node: Node, graph: Graph) -> Replacement:
 
 
 def sign(node: Node, graph: Graph) -> Replacement:
-    """Sign: above zero less below zero."""
+    """Sign: above zero less below zero, and NaN of NaN."""
     r, x = Replacement(graph, node), node.input(0)
     dtype = graph.dtype(x)
     if dtype is None:
         raise Refused("its element type is unknown")
     zero = r.scalar(0, x)
     above, below = (r.cast(r.op(op_type, x, zero), dtype) for op_type in ("Greater", "Less"))
-    r.op("Sub", above, below, into=node.outputs[0])
+    if is_integer(dtype):
+        r.op("Sub", above, below, into=node.outputs[0])
+        return r
+    nothing = r.op("Mul", r.clip(x, -1, 1), zero)  # of infinity, too; only NaN stays what it is
+    r.op("Add", r.op("Sub", above, below), nothing, into=node.outputs[0])
     return r
 
 
