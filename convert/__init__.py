@@ -20,6 +20,8 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from trtconv.building import Engine as Engine
     from trtconv.building import build as build
+    from trtconv.config import ModelConfig as ModelConfig
+    from trtconv.config import read_config as read_config
     from trtconv.doctoring import Doctor as Doctor
     from trtconv.doctoring import doctor as doctor
     from trtconv.errors import BadInput as BadInput
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from trtconv.errors import Unavailable as Unavailable
     from trtconv.fixing import Fix as Fix
     from trtconv.fixing import fix as fix
+    from trtconv.gating import Gate as Gate
+    from trtconv.gating import gate as gate
+    from trtconv.ignoring import Ignore as Ignore
     from trtconv.linting import Lint as Lint
     from trtconv.linting import lint as lint
     from trtconv.parity import Parity as Parity
@@ -40,6 +45,8 @@ if TYPE_CHECKING:
 _HOME = {
     "Engine": "building",
     "build": "building",
+    "ModelConfig": "config",
+    "read_config": "config",
     "Doctor": "doctoring",
     "doctor": "doctoring",
     "BadInput": "errors",
@@ -48,11 +55,14 @@ _HOME = {
     "Unavailable": "errors",
     "Fix": "fixing",
     "fix": "fixing",
+    "Gate": "gating",
+    "gate": "gating",
+    "Ignore": "ignoring",
     "Lint": "linting",
     "lint": "linting",
     "Parity": "parity",
-    "ParserVerdict": "parsing",
-    "parse_with": "parsing",
+    "ParserVerdict": "parser.parsing",
+    "parse_with": "parser.parsing",
     "BuildRefused": "refusing",
     "ShapeProfile": "shapes",
     "verify": "verifying",

@@ -13,33 +13,16 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import fnmatch
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trtconv.errors import BadInput
+from trtconv.ignoring import Ignore
 
 if TYPE_CHECKING:
     from trtconv.by_name import ByName
-    from trtconv.findings import Finding
-
-
-@dataclass(frozen=True)
-class Ignore:
-    """A finding that is known and accepted: pass and node as shell patterns, and the reason why."""
-
-    pass_name: str
-    node: str
-    reason: str
-
-    def covers(self, finding: Finding) -> bool:
-        """Whether the finding is one of those meant."""
-        return fnmatch.fnmatchcase(finding.pass_name, self.pass_name) and fnmatch.fnmatchcase(finding.node, self.node)
-
-    def __str__(self) -> str:
-        return f"{self.pass_name} at {self.node} ({self.reason})"
 
 
 @dataclass(frozen=True)
@@ -95,8 +78,9 @@ def find_config(folder: Path) -> Config | None:
     return None
 
 
-def read_config(file: Path) -> Config:
+def read_config(file: str | os.PathLike[str]) -> Config:
     """The configuration in `file`; raises BadInput that names the key that is wrong."""
+    file = Path(file)
     table = _load(file)
     return _config(file, table.get("tool", {}).get("trtconv", {}) if file.name == "pyproject.toml" else table)
 
@@ -175,12 +159,3 @@ def relative(path: Path) -> Path:
     """`path` as seen from the working folder where it lies below it: how users and CI systems name files."""
     path = Path(os.path.abspath(path))
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
-def suppress(
-    findings: tuple[Finding, ...], ignore: tuple[Ignore, ...]
-) -> tuple[tuple[Finding, ...], tuple[Finding, ...], tuple[Ignore, ...]]:
-    """Split findings into those that stand and those ignored, and tell which suppressions matched nothing."""
-    ignored = tuple(f for f in findings if any(i.covers(f) for i in ignore))
-    unused = tuple(i for i in ignore if not any(i.covers(f) for f in findings))
-    return tuple(f for f in findings if f not in ignored), ignored, unused

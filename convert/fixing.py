@@ -19,6 +19,7 @@ from trtconv.timing import Clock
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+    from trtconv.ignoring import Ignore
     from trtconv.passes.core import Edit, Pass
     from trtconv.storage.files import FileState
 
@@ -89,6 +90,13 @@ class Fix:
         said = [f"{counts[verdict]} {text}" for verdict, text in texts.items() if counts[verdict]]
         apart = sum(bool(e.apart) for e in found)
         return ", ".join(said) + (f"; {apart} of them apart at NaN, infinity or overflow" if apart else "")
+
+    def ignoring(self, ignores: Iterable[Ignore]) -> Fix:
+        """The same with the findings that `ignores` cover set apart: they no longer fail it."""
+        from trtconv.ignoring import sift
+
+        found = sift(self.remaining, ignores)
+        return replace(self, remaining=found.standing, ignored=found.ignored, unused_ignores=found.unused)
 
     def save(self, path: str | os.PathLike[str]) -> Fix:
         """Write the model, whole or not at all, and return the Fix that knows where. Raises BadInput."""

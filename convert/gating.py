@@ -12,13 +12,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trtconv.config import suppress
 from trtconv.errors import BadInput, TrtconvError, Unavailable
 
 if TYPE_CHECKING:
     from trtconv.config import ModelConfig
+    from trtconv.findings import Finding
 
 STEPS = ("lint", "fix", "verify", "build")
+STATUS = {0: "passed", 1: "failed", Unavailable.exit_code: "not run"}
+"""Of a step, by its exit code; "error" for any other."""
 TIME_LIMIT = 600.0
 """Seconds that one step of one model may take unless the configuration says otherwise."""
 
@@ -33,10 +35,13 @@ class Step:
     summary: str
     exit_code: int
     details: dict[str, object]
+    findings: tuple[Finding, ...] = ()
+    """What the target refuses or gets wrong, and is not ignored: of lint what it found, of fix what is left."""
+    unused_ignores: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, object]:
-        """All fields."""
-        return dict(vars(self))
+        """`{"name", "status", "seconds", "summary", "exit_code", "details": the verb's own JSON}`."""
+        return {key: value for key, value in vars(self).items() if key not in ("findings", "unused_ignores")}
 
 
 @dataclass(frozen=True)
@@ -52,13 +57,27 @@ class Gate:
         """The worst of the steps."""
         return max((s.exit_code for s in self.steps), default=0)
 
+    @property
+    def unused_ignores(self) -> tuple[str, ...]:
+        """The suppressions that matched nothing that lint found and nothing that fix left."""
+        unused = [s.unused_ignores for s in self.steps if s.name in ("lint", "fix")]
+        return tuple(one for one in unused[0] if all(one in other for other in unused)) if unused else ()
+
     def to_json(self) -> dict[str, object]:
-        """`{"target", "steps": [...]}`."""
-        return {"target": self.target, "steps": [s.to_json() for s in self.steps]}
+        """`{"target", "steps": [...], "unused_ignores"}`."""
+        steps = [s.to_json() for s in self.steps]
+        return {"target": self.target, "steps": steps, "unused_ignores": list(self.unused_ignores)}
 
 
-Outcome = tuple[int, str, dict[str, object]]
-"""Exit code, one line, and the verb's own JSON."""
+@dataclass(frozen=True)
+class _Answer:
+    """What a verb says of a model."""
+
+    exit_code: int
+    summary: str
+    details: dict[str, object]
+    findings: tuple[Finding, ...] = ()
+    unused_ignores: tuple[str, ...] = ()
 
 
 def gate(models: Sequence[ModelConfig], *, steps: Iterable[str] = STEPS) -> tuple[Gate, ...]:
@@ -78,18 +97,14 @@ def _gate_one(model: ModelConfig, steps: Sequence[str]) -> Gate:
     from trtconv.storage.loading import resolve_target
 
     target = str(resolve_target(model.target or "auto"))
+    wanted = {*steps, *(("fix",) if {"verify", "build"} & set(steps) else ())}
+    lint = _lint_before_fix if "fix" in wanted else _lint
+    work: dict[str, Callable[..., _Answer]] = {"lint": lint, "fix": _fix, "verify": _verify, "build": _build}
     done: list[Step] = []
     with _scratch(model.path) as fixed:
-        work: dict[str, Callable[..., Outcome]] = {"lint": _lint, "fix": _fix, "verify": _verify, "build": _build}
         for name in STEPS:
-            if name in steps or (name == "fix" and {"verify", "build"} & set(steps)):
+            if name in wanted:
                 done.append(_step(name, work[name], model, target, fixed))
-                if (
-                    name == "lint"
-                    and not done[-1].details.get("ok", True)
-                    and not {"fix", "verify", "build"} & set(steps)
-                ):
-                    done[-1] = replace(done[-1], status="failed", exit_code=1)
                 if name == "fix" and not fixed.exists():
                     break
     return Gate(str(model.path), target, tuple(done))
@@ -123,41 +138,48 @@ def _has_weight_files(path: Path) -> bool:
         return False
 
 
-def _step(name: str, work: Callable[..., Outcome], model: ModelConfig, target: str, fixed: Path) -> Step:
+def _step(name: str, work: Callable[..., _Answer], model: ModelConfig, target: str, fixed: Path) -> Step:
     from trtconv.isolate import Limits, isolated
     from trtconv.sizes import parse_size
 
     limits = Limits(model.time_limit or TIME_LIMIT, parse_size(model.memory_limit) if model.memory_limit else None)
     start = time.monotonic()
     try:
-        code, line, details = isolated(work, model, target, fixed, what=f"{name} of {model.path.name}", limits=limits)
-        status = "passed" if code == 0 else "not run" if code == Unavailable.exit_code else "failed"
+        answer = isolated(work, model, target, fixed, what=f"{name} of {model.path.name}", limits=limits)
     except Unavailable as error:
-        status, code, line, details = "not run", error.exit_code, error.what, error.to_json()
+        answer = _Answer(error.exit_code, error.what, error.to_json())
     except TrtconvError as error:
-        status = "failed" if error.exit_code == 1 else "error"
-        code, line, details = error.exit_code, str(error), error.to_json()
-    return Step(name, status, round(time.monotonic() - start, 3), line, code, details)
+        answer = _Answer(error.exit_code, str(error), error.to_json())
+    status = STATUS.get(answer.exit_code, "error")
+    return Step(name, status, round(time.monotonic() - start, 3), **vars(answer))
 
 
-def _lint(model: ModelConfig, target: str, fixed: Path) -> Outcome:
-    """What lint finds fails the gate only where `fix` does not follow, which mends it or says why not."""
+def _lint(model: ModelConfig, target: str, fixed: Path) -> _Answer:
     from trtconv.linting import lint
 
-    result = lint(model.path, target=target)
-    return 0, result.verdict, result.to_json()
+    result = lint(model.path, target=target).ignoring(model.ignore)
+    return _Answer(result.exit_code, result.verdict, result.to_json(), _fatal(result.findings), result.unused_ignores)
 
 
-def _fix(model: ModelConfig, target: str, fixed: Path) -> Outcome:
+def _lint_before_fix(model: ModelConfig, target: str, fixed: Path) -> _Answer:
+    """What lint finds fails nothing: `fix` mends it or says why not."""
+    return replace(_lint(model, target, fixed), exit_code=0, findings=())
+
+
+def _fix(model: ModelConfig, target: str, fixed: Path) -> _Answer:
     from trtconv.fixing import fix
 
     result = fix(model.path, target=target, tools=model.tools).save(fixed)
-    remaining, ignored, unused = suppress(result.remaining, model.ignore)
-    result = replace(result, remaining=remaining, ignored=ignored, unused_ignores=tuple(map(str, unused)), output=None)
-    return result.exit_code, f"{len(result.edits)} edits; {result.verdict}", result.to_json()
+    result = replace(result.ignoring(model.ignore), output=None)
+    summary = f"{len(result.edits)} edits; {result.verdict}"
+    return _Answer(result.exit_code, summary, result.to_json(), _fatal(result.remaining), result.unused_ignores)
 
 
-def _verify(model: ModelConfig, target: str, fixed: Path) -> Outcome:
+def _fatal(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(f for f in findings if f.is_fatal)
+
+
+def _verify(model: ModelConfig, target: str, fixed: Path) -> _Answer:
     from trtconv.verifying import verify
 
     result = verify(
@@ -174,10 +196,10 @@ def _verify(model: ModelConfig, target: str, fixed: Path) -> Outcome:
         runtimes=model.runtimes,
         inputs=model.inputs,
     )
-    return result.exit_code, result.verdict, result.to_json()
+    return _Answer(result.exit_code, result.verdict, result.to_json())
 
 
-def _build(model: ModelConfig, target: str, fixed: Path) -> Outcome:
+def _build(model: ModelConfig, target: str, fixed: Path) -> _Answer:
     from trtconv.building import build
 
     result = build(
@@ -187,4 +209,4 @@ def _build(model: ModelConfig, target: str, fixed: Path) -> Outcome:
         target=target,
         compute_capabilities=model.compute_capabilities,
     )
-    return result.exit_code, result.verdict, result.to_json()
+    return _Answer(result.exit_code, result.verdict, result.to_json())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from trtconv.findings import PARSER, Finding, refusal_at
@@ -15,6 +15,7 @@ from trtconv.storage.loading import collector_paused
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+    from trtconv.ignoring import Ignore
     from trtconv.parser.judging import Disagreement
     from trtconv.parser.parsing import ParserVerdict
     from trtconv.passes.core import Model, Pass, Target
@@ -34,6 +35,13 @@ class Lint:
     notes: tuple[str, ...] = ()
     parser: ParserVerdict | None = None
     disagreements: tuple[Disagreement, ...] = ()
+
+    def ignoring(self, ignores: Iterable[Ignore]) -> Lint:
+        """The same with the findings that `ignores` cover set apart: they no longer fail it."""
+        from trtconv.ignoring import sift
+
+        found = sift(self.findings, ignores)
+        return replace(self, findings=found.standing, ignored=found.ignored, unused_ignores=found.unused)
 
     @property
     def ok(self) -> bool:

@@ -1,4 +1,4 @@
-"""Write the parts of docs/ that come from the code: a page a pass, and each command's help.
+"""Write the parts of docs/ that come from the code: a page a pass, each command's help, the library's functions.
 
 python docs/generate.py           write
 python docs/generate.py --check   exit with 1 where a page is out of date
@@ -6,18 +6,22 @@ python docs/generate.py --check   exit with 1 where a page is out of date
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
+import trtconv
 from trtconv.cli import COMMANDS, root
 from trtconv.passes.core.catalogue import catalogue
 from trtconv.passes.core.page import markdown
 
 DOCS = Path(__file__).parent
 HELP = re.compile(r"(<!-- help -->\n).*?(<!-- end of help -->)", re.DOTALL)
+FUNCTIONS = re.compile(r"(<!-- functions -->\n).*?(<!-- end of functions -->)", re.DOTALL)
 
 
 def pages() -> dict[Path, str]:
@@ -28,6 +32,8 @@ def pages() -> dict[Path, str]:
         path = DOCS / "commands" / f"{name}.md"
         if path.exists():
             found[path] = with_help(path.read_text(encoding="utf-8"), name)
+    library = DOCS / "library.md"
+    found[library] = with_functions(library.read_text(encoding="utf-8"))
     return found
 
 
@@ -55,6 +61,28 @@ def with_help(text: str, name: str) -> str:
     context = click.Context(command, info_name=f"trtconv {name}", max_content_width=100, terminal_width=100)
     block = f"```\n{command.get_help(context)}\n```\n"
     return HELP.sub(lambda m: m[1] + block + m[2], text)
+
+
+def with_functions(text: str) -> str:
+    """The page of the library with the signature and the docstring of each public function between the markers."""
+    public = [getattr(trtconv, name) for name in sorted(dir(trtconv))]
+    block = "\n".join(_function(one) for one in public if inspect.isfunction(one) and not one.__name__.startswith("_"))
+    return FUNCTIONS.sub(lambda m: m[1] + block + m[2], text)
+
+
+def _function(function: Callable[..., object]) -> str:
+    """Its signature with one argument a line, and what its docstring says."""
+    signature = inspect.signature(function)
+    arguments, has_star = [], False
+    for one in signature.parameters.values():
+        if one.kind is one.KEYWORD_ONLY and not has_star:
+            arguments.append("*")
+            has_star = True
+        default = "" if one.default is one.empty else f" = {one.default!r}"
+        arguments.append(f"{one.name}: {one.annotation}{default}")
+    listed = "\n" + "".join(f"    {argument},\n" for argument in arguments) if arguments else ""
+    head = f"{function.__name__}({listed}) -> {signature.return_annotation}"
+    return f"### {function.__name__}\n\n```python\n{head}\n```\n\n{inspect.getdoc(function)}\n"
 
 
 def main() -> int:

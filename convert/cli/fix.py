@@ -48,7 +48,6 @@ def command(
 
     import trtconv
     from trtconv.choice import choose_exported, record_fix
-    from trtconv.config import suppress
     from trtconv.errors import BadInput
     from trtconv.report.console import working
     from trtconv.report.terminal import show_diff
@@ -68,8 +67,7 @@ def command(
                 evidence=evidence,
                 tools=tools or one.tools,
             )
-            remaining, ignored, unused = suppress(result.remaining, one.ignore)
-            result = replace(result, remaining=remaining, ignored=ignored, unused_ignores=tuple(map(str, unused)))
+            result = result.ignoring(one.ignore)
             if not dry_run:
                 out = Path(output) if output else one.fixed
                 result = result.save(out)

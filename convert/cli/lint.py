@@ -19,18 +19,13 @@ def command(model: str | None, target: str | None, parser: bool | None, as_json:
 
     Without MODEL: the models declared in trtconv.toml or pyproject.toml.
     """
-    from dataclasses import replace
-
     import trtconv
     from trtconv.choice import choose_exported
-    from trtconv.config import suppress
 
     choice = choose_exported(model)
     announce(choice, as_json)
     results = []
     for one in choice.models:
         result = trtconv.lint(one.path, target=target or one.target or "auto", parser=parser)
-        findings, ignored, unused = suppress(result.findings, one.ignore)
-        result = replace(result, findings=findings, ignored=ignored, unused_ignores=tuple(map(str, unused)))
-        results.append((str(one.path), result))
+        results.append((str(one.path), result.ignoring(one.ignore)))
     return finish("lint", results, as_json)

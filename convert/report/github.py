@@ -22,14 +22,10 @@ def workflow_commands(gates: Sequence[Gate]) -> Iterator[str]:
 
 
 def _findings(one: Gate, step: Step) -> Iterator[str]:
-    left = step.details.get("remaining", ())
-    for finding in left if isinstance(left, (list, tuple)) else ():
-        if finding["effect"] in ("refused", "silent"):
-            file, _, line = (
-                str(finding["source"] or one.model).rpartition(":") if finding["source"] else (one.model, "", "")
-            )
-            message = f"{finding['node']} ({finding['op_type']}): {finding['why']}"
-            yield _command("error", message, file=file, line=line, title=f"{finding['pass']} ({one.target})")
+    for finding in step.findings:
+        file, _, line = finding.source.rpartition(":") if finding.source else (one.model, "", "")
+        message = f"{finding.node} ({finding.op_type}): {finding.why}"
+        yield _command("error", message, file=file, line=line, title=f"{finding.pass_name} ({one.target})")
 
 
 def _command(level: str, message: str, **properties: str) -> str:

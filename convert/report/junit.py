@@ -42,4 +42,5 @@ def _case(suite: ElementTree.Element, one: Gate, step: Step) -> None:
         suite, "testcase", classname=one.model, name=f"{step.name} ({one.target})", time=f"{step.seconds:.3f}"
     )
     if step.status in KIND:
-        ElementTree.SubElement(case, KIND[step.status], message=step.summary)
+        result = ElementTree.SubElement(case, KIND[step.status], message=step.summary)
+        result.text = "\n".join(f"{f.pass_name} at {f.node} ({f.op_type}): {f.why}" for f in step.findings) or None

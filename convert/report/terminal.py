@@ -248,6 +248,8 @@ def show_gates(gates: Sequence[Gate]) -> None:
         for step in one.steps:
             if step.status != "passed":
                 out.print(Text.assemble((f"{one.model}: {step.name} {step.status}: ", "bold"), step.summary))
+                _findings(out, step.findings)
+        _suppressed(out, (), one.unused_ignores)
     worst = max((g.exit_code for g in gates), default=0)
     out.print(Text(f"exit code {worst}", style="green" if worst == 0 else "red"))
 

@@ -48,6 +48,21 @@ def test_everything_passes(workspace: Path, capsys: pytest.CaptureFixture[str]) 
     assert suites.get("failures") == suites.get("errors") == suites.get("skipped") == "0"
 
 
+@pytest.mark.parametrize(("ignored", "expected"), [("computed-pads", 1), ("foreign-*", 0)])
+def test_lint_alone_fails_on_what_is_not_ignored(
+    workspace: Path, capsys: pytest.CaptureFixture[str], ignored: str, expected: int
+) -> None:
+    declare("unknown")
+    with Path("trtconv.toml").open("a") as file:
+        file.write(f'ignore = [{{ pass = "{ignored}", reason = "a plugin has it" }}]\n')
+    assert main(["gate", "--steps", "lint", "--junit", "gate.xml"]) == expected
+    shown = capsys.readouterr().out
+    failures = [f.text or "" for f in ElementTree.parse("gate.xml").iter("failure")]
+    assert ("unused suppression: computed-pads" in shown) == (expected == 1)
+    assert ("foreign-operator" in shown) == (expected == 1)
+    assert ["foreign-operator at custom" in text for text in failures] == [True] * expected
+
+
 def test_worst_exit_code_and_annotations(
     workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,8 +11,8 @@ from support import parse
 
 import trtconv
 from trtconv.cli import main
-from trtconv.config import Ignore, suppress
 from trtconv.errors import BadInput, Unavailable
+from trtconv.ignoring import Ignore
 from trtconv.parser.judging import compare
 from trtconv.parser.parsing import ParserVerdict
 from trtconv.passes.core import Model
@@ -68,8 +68,9 @@ def test_what_no_pass_foresaw_is_a_finding_of_the_parser() -> None:
     assert "no pass foresees it" in str(disagreement)
     assert result.exit_code == 1
     assert "does not parse" in result.verdict
-    kept, ignored, unused = suppress(result.findings, (Ignore("parser", "bad", "known"),))
-    assert (kept, ignored, unused) == ((), result.findings, ())
+    accepted = result.ignoring([Ignore("parser", "bad", "known"), Ignore("dilated-*", "*", "gone")])
+    assert (accepted.findings, accepted.ignored, accepted.exit_code) == ((), result.findings, 0)
+    assert accepted.unused_ignores == ("dilated-* at * (gone)",)
 
 
 def test_what_a_pass_foresaw_is_said_once() -> None:
