@@ -7,7 +7,8 @@ Adds the import of the standard operator set to a model that has none.
 A model whose operators are all of other domains (`ai.onnx.ml`) need not import the standard set. Where there is one
 import, the parser takes its version for that of the standard operators, whatever its domain: with `ai.onnx.ml` 1 to 5,
 what such a model is rewritten to, or parsed as, counts as older than opset 7 ("Pre-opset 7 broadcasting is unsupported
-in this version of the ONNX parser").
+in this version of the ONNX parser"). Where there are several, none of them the standard one, it finds no version at all
+and stops at the first importer that asks for it, without a word ("Invalid Node", measured with TensorRT-RTX 1.7).
 
 ## Safety
 Exact: no node of the model is of the standard set.
@@ -23,7 +24,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trtconv.passes.core import Edit, Example, Graph, ModelPass, Node, Target, Trouble, silent
+from trtconv.passes.core import Edit, Example, Graph, ModelPass, Node, Target, Trouble, refused, silent
 
 if TYPE_CHECKING:
     from trtconv.passes.core import Model
@@ -60,6 +61,8 @@ class MissingOpsetImport(ModelPass):
         """Every node of a model without the import, but for those that want it themselves."""
         if _has_import(graph.model) or not node.domain:
             return None
+        if len(graph.model.proto.opset_import) > 1:
+            return refused(f"{target.title} finds no version of the standard operators among the imports")
         return silent(f"{target.title} takes the version of {node.domain} for that of the standard operators")
 
     def mend(self, model: Model, target: Target) -> list[Edit]:

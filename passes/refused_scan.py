@@ -1,18 +1,21 @@
 """# refused-scan
 
 ## What it does
-Gives a `Scan` without state variables one that is never changed, and counts its axes from the front.
+Gives a `Scan` without state variables one that is never changed, counts its axes from the front, and drops the lengths
+of the sequences (opset 8) where all have the full one.
 
 ## Why
 The importer takes its name from the first state variable and stops where there is none ("Invalid Node", without a
-further word), and it counts negative axes from the end of eight axes, the most that TensorRT has. Read in the sources
-of 7.0 to 10.1, and measured with TensorRT-RTX 1.7.
+further word), it counts negative axes from the end of eight axes, the most that TensorRT has, and it reads no lengths
+("TensorRT doesn't support sequence_lens input for this node!"). Read in the sources of 7.0 to 10.1, and measured with
+TensorRT-RTX 1.7.
 
 ## Safety
 Exact: the new variable is a constant that nothing reads.
 
 ## When it refuses
-When an axis is negative and the rank of its tensor is unknown.
+When an axis is negative and the rank of its tensor is unknown, and when sequences end at different places or their
+lengths are computed.
 
 ## How to avoid it when exporting
 Write what happens to each element with the operators for whole tensors: without state, nothing has to be scanned.
@@ -68,12 +71,15 @@ class RefusedScan(Pass):
             return refused(f"{target.title} takes no Scan without state variables")
         if any(axis < 0 for name in AXES for axis in node.attr_ints(name) or []):
             return refused(f"{target.title} counts the negative axes of Scan from the end of 8")
-        return None
+        return refused(f"{target.title} reads no sequence_lens of Scan") if _lengths(node, graph) else None
 
     def rewrite(self, node: Node, graph: Graph, target: Target) -> Replacement:
         """The same Scan with a state variable and with axes from 0 on."""
         r, states = Replacement(graph, node), _states(node, graph)
         proto = node.to_proto()
+        if _lengths(node, graph):
+            _check_lengths(node, graph)
+            proto.input[0] = ""
         scanned = [*node.inputs[len(node.inputs) - node.attr_int("num_scan_inputs", 1) :]]
         for name, tensors in zip(AXES, (scanned, node.outputs[states:]), strict=True):
             for attribute in proto.attribute:
@@ -88,6 +94,19 @@ class RefusedScan(Pass):
 def _states(node: Node, graph: Graph) -> int:
     sequence_lengths = 1 if graph.opset < 9 else 0
     return len(node.inputs) - sequence_lengths - node.attr_int("num_scan_inputs", 1)
+
+
+def _lengths(node: Node, graph: Graph) -> str:
+    """The tensor that says how long each sequence of the batch is, in opset 8."""
+    return node.input(0) if graph.opset < 9 else ""
+
+
+def _check_lengths(node: Node, graph: Graph) -> None:
+    lengths, shape = graph.constant(node.input(0)), graph.shape(node.inputs[-1])
+    if lengths is None or shape is None or not isinstance(shape[1], int):
+        raise Refused("the lengths of its sequences, or the room for them, are computed")
+    if (lengths != shape[1]).any():
+        raise Refused("its sequences end at different places")
 
 
 def _positive(axis: int, tensor: str, graph: Graph) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from limits import ALL, Ranges, head
 
+FROM_8: Ranges = {"refused": ("8.0.1", None)}
 BEFORE_9: Ranges = {"refused": ("7.0", "9.0")}
 IN_8_0: Ranges = {"refused": ("8.0.1", "8.4.1")}
 IN_8_5: Ranges = {"refused": ("8.5.1", "8.6.1")}
@@ -12,6 +13,12 @@ DEQUANTIZED = "y = DequantizeLinear(x, s)"
 NORMAL = "y = RandomNormalLike<dtype=16>(x)"
 K_4000 = "k = Constant<value=int64[1] {4000}>()"
 RESHAPE = "y = Reshape<allowzero=1>(x, s)"
+SLICED = "y = Slice<axes=[0,0], starts=[0,1], ends=[2,3]>(x)"
+SCANNED = "int64[2] n, float[2] a, float[2,5] x"
+SCAN = "y, z = Scan<num_scan_inputs=1, body = b (float i, float e) => (float o, float q) " + (
+    "{ o = Add(i, e)  q = Neg(e) }>(n, a, x)"
+)
+STATELESS = "y = Scan<num_scan_inputs=1, body = b (float[3] e) => (float[3] q) { q = Neg(e) }>(x)"
 DRAW_BY_SEED = "y = RandomUniform<seed=1.0, shape=[2]>()"
 DRAW_LIKE = "c = Constant<value=float[2] {1.0, 2.0}>()  y = RandomUniformLike(c)"
 IF_KNOWN = "c = Constant<value=bool {1}>()  " + (
@@ -51,6 +58,26 @@ CASES: list[tuple[str, str, str, Ranges]] = [
         "no import of the standard operators",
         '<ir_version: 8, opset_import: ["ai.onnx.ml": 3]> g (float[4] x) => (float y) { y = ai.onnx.ml.Binarizer(x) }',
         {"silent": ("7.0", None)},
+    ),
+    (
+        "missing-opset-import",
+        "several imports, none of the standard operators",
+        '<ir_version: 8, opset_import: ["ai.onnx.ml": 3, "lab": 1]> g (float x) => (float y) '
+        "{ y = ai.onnx.ml.Binarizer(x) }",
+        ALL,
+    ),
+    *(
+        (
+            *("declared-output-type", f"{given} as {declared}"),
+            *(f"{head(13)}({given} x) => ({declared} y) {{ y = Abs(x) }}", ranges),
+        )
+        for given, declared, ranges in (
+            ("int32", "float", ALL),
+            ("int32", "int64", ALL),
+            ("float", "int32", {"silent": ("7.0", None)}),
+            ("float", "float16", {"silent": ("11.0", None)}),
+            ("float", "float", {}),
+        )
     ),
     *(
         (name, f"{call} of {kind}", f"{head(opset)}({kind}[2,4] x{more}) => ({out} y) {{ {call} }}", ranges)
@@ -97,6 +124,21 @@ CASES: list[tuple[str, str, str, Ranges]] = [
                 *("y = DequantizeLinear(x, s)", {"refused": ("7.0", "10.0.0")}),
             ),
             ("unsupported-element-type", "E5M2", 19, "float8e5m2 x, float s", "float y", DEQUANTIZED, ALL),
+            (
+                "odd-four-bit-count",
+                "INT4",
+                21,
+                "int4[3,5] x, float s",
+                "float y",
+                DEQUANTIZED,
+                {"refused": ("10.0.0", None)},
+            ),
+            ("odd-four-bit-count", "whole bytes", 21, "int4[3,4] x, float s", "float y", DEQUANTIZED, {}),
+            ("undefined-form", "an axis twice", 9, "float[4] x", "float y", SLICED, ALL),
+            ("undefined-form", "no matrix", 13, "float[2,3,4] x, float[4,5] w", "float y", "y = Gemm(x, w)", FROM_8),
+            ("undefined-form", "matrices", 13, "float[3,4] x, float[4,5] w", "float y", "y = Gemm(x, w)", {}),
+            ("refused-scan", "lengths", 8, SCANNED, "float y", SCAN, ALL),
+            ("refused-scan", "no state", 13, "float[5,3] x", "float y", STATELESS, ALL),
             ("zero-in-shape", "computed", 14, "float x, int64[2] s", "float y", RESHAPE, {"silent": ("7.0", "8.4.2")}),
             ("random-numbers", "a seed", 13, "float x", "float y", DRAW_BY_SEED, {"note": ("7.0", None)}),
             ("random-numbers", "DOUBLE", 13, "float x", "double y", "y = RandomUniform<dtype=11, shape=[2]>()", ALL),

