@@ -78,7 +78,7 @@ class DeclaredOutputType(ModelPass):
         for node in self.candidates(model.main, target):
             trouble = self.find(node, model.main, target)
             if trouble is not None:
-                model.main.apply(_cast(node, model.main))
+                _cast(node, model.main)
                 edits.append(Edit(self.name(), node.label, node.op_type, trouble.why, (), ()))
         if edits:
             model.main.retyped()
@@ -86,14 +86,18 @@ class DeclaredOutputType(ModelPass):
         return edits
 
 
-def _cast(node: Node, graph: Graph) -> Replacement:
+def _cast(node: Node, graph: Graph) -> None:
+    """Put the Casts in; other nodes go on reading what the node gives."""
     wrong = {output: declared for output, _, declared in _contradictions(node, graph)}
+    readers = {output: graph.consumers(output) for output in wrong}
     r = Replacement(graph, node)
     written = r.clone(node, node.inputs, into=[None if o in wrong else o for o in node.outputs])
-    for output, computed in zip(node.outputs, written, strict=True):
-        if output in wrong:
-            r.cast(computed, wrong[output], into=output)
-    return r
+    computed = {o: t for o, t in zip(node.outputs, written, strict=True) if o in wrong}
+    for output, tensor in computed.items():
+        r.cast(tensor, wrong[output], into=output)
+    graph.apply(r)
+    for output, tensor in computed.items():
+        graph.redirect(readers[output], output, tensor)
 
 
 def _contradictions(node: Node, graph: Graph) -> list[tuple[str, int, int]]:

@@ -8,7 +8,8 @@ From TensorRT 8.0 to 8.4 the importer reads the bounds as if they were FLOAT, wh
 values are clipped to numbers made of the wrong bits, without an error. 8.5 reads them properly.
 
 ## Safety
-Exact: Clip is Max and Min by definition.
+Exact: Clip is Max and Min by definition. Where a bound is left out, ONNX Runtime's Clip makes infinity finite, and that
+of the standard does not.
 
 ## When it refuses
 Never.

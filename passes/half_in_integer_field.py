@@ -19,7 +19,6 @@ Never.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from onnx import TensorProto, numpy_helper
@@ -53,14 +52,14 @@ class HalfInIntegerField(ModelPass):
         """A node that reads such a weight, before 8.4.1."""
         if not target.before(8, 4, 1):
             return None
-        name = next((t for t in node.inputs if _is_packed(graph.initializers.get(t))), None)
+        name = next((t for t in node.inputs if t and _is_packed(graph.constant_proto(t))), None)
         return None if name is None else silent(f"{target.title} misreads FLOAT16 in int32_data, as {name} is stored")
 
     def mend(self, model: Model, target: Target) -> list[Edit]:
-        """Every such initializer, stored anew."""
+        """Every such initializer and Constant, stored anew."""
         readers = [(g, n) for g in model.graphs() for n in g.nodes if self.find(n, g, target)]
-        for graph, name in _packed(model) if readers else ():
-            graph.initializers[name] = numpy_helper.from_array(model.array(graph.initializers[name]), name)
+        for graph in model.graphs() if readers else ():
+            _unpack(graph)
         why = "its FLOAT16 weights are stored as bytes"
         return [Edit(self.name(), n.label, n.op_type, why, (), ()) for _, n in readers]
 
@@ -69,7 +68,11 @@ def _is_packed(proto: TensorProto | None) -> bool:
     return proto is not None and proto.data_type == TensorProto.FLOAT16 and len(proto.int32_data) > 0
 
 
-def _packed(model: Model) -> Iterator[tuple[Graph, str]]:
-    for graph in model.graphs():
-        for name in [n for n, proto in graph.initializers.items() if _is_packed(proto)]:
-            yield graph, name
+def _unpack(graph: Graph) -> None:
+    for name, proto in graph.initializers.items():
+        if _is_packed(proto):
+            graph.initializers[name] = numpy_helper.from_array(numpy_helper.to_array(proto), name)
+    for node in graph.nodes_of(("Constant",), ("",)):
+        value = node.attr_tensor("value")
+        if value is not None and _is_packed(value):
+            node.set_attribute("value", numpy_helper.from_array(numpy_helper.to_array(value)))

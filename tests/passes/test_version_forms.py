@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from support import assert_same, parse, random_feed, run
+from support import assert_same, parse, random_feed
 
 import trtconv
 
@@ -100,12 +100,6 @@ def test_computed_bounds(bounds: str) -> None:
     assert "Clip" not in check(text, "tensorrt-7.2", "computed-argument", ugly=bounds == "x, a, b")
 
 
-def test_dropout_that_drops_nothing() -> None:
-    text = """<ir_version: 7, opset_import: ["": 13]> g (float[4] x) => (float y)
-        <float r = {0}, bool t = {1}> { y = Dropout(x, r, t) }"""
-    assert check(text, "tensorrt-10.3", "refused-dropout") == ["Identity"]
-
-
 @SETTINGS
 @given(pads=st.lists(st.integers(0, 1), min_size=6, max_size=6), stride=st.integers(1, 2))
 def test_uneven_pads_of_a_transposed_convolution(pads: list[int], stride: int) -> None:
@@ -136,25 +130,3 @@ def test_branches_keep_their_meaning(condition: bool) -> None:
     assert not set(branches[0]) & set(branches[1])
     feed = {"x": np.array([1.5, -2.0], np.float32), "c": np.array(condition)}
     assert_same(before, result.model, feed)
-
-
-def test_random_numbers_of_another_type() -> None:
-    before = parse("""<ir_version: 8, opset_import: ["": 13]> g (float[2] x) => (double[50,4] y) {
-        y = RandomUniform <dtype = 11, low = 2.0, high = 3.0, shape = [50, 4]> () }""")
-    result = trtconv.fix(before, target="tensorrt-10.3", only=["random-numbers"])
-    assert [n.op_type for n in result.model.graph.node] == ["RandomUniform", "Cast"]
-    (drawn,) = run(result.model, {"x": np.zeros(2, np.float32)})
-    assert drawn.dtype == np.float64
-    assert drawn.min() >= 2
-    assert drawn.max() <= 3
-    assert drawn.std() > 0.1
-
-
-def test_half_weights_are_stored_as_bytes() -> None:
-    before = parse("""<ir_version: 8, opset_import: ["": 13]> g (float16[2] x) => (float16[2] y)
-        <float16[2] w = {15360, 16384}> { y = Add(x, w) }""")
-    result = trtconv.fix(before, target="tensorrt-8.2", only=["half-in-integer-field"])
-    (weight,) = result.model.graph.initializer
-    assert weight.raw_data == np.array([1, 2], np.float16).tobytes()
-    assert not weight.int32_data
-    assert before.graph.initializer[0].int32_data
