@@ -59,15 +59,15 @@ def pools(draw: st.DrawFn, op_type: str, opsets: list[int], *, dilated: int) -> 
 
 
 def check(model: onnx.ModelProto, dims: dict[str, int], target: str, safety: str, *, ugly: bool, seed: int) -> None:
-    fixed = trtconv.fix(model, target=target)
+    fixed = trtconv.fix(model, target=target, evidence=False)
     assert not fixed.crashes
     feed = random_feed(model, dims, seed, ugly=ugly)
-    if ugly:  # sums of such numbers overflow in one order of adding and not in another
-        feed["x"] = np.where(np.abs(feed["x"]) > 1e30, np.sign(feed["x"]) * 1e4, feed["x"]).astype(np.float32)
+    if ugly:  # sums of such numbers overflow, or cancel, in one order of adding and not in another
+        feed["x"] = np.where(np.abs(feed["x"]) > 1e30, np.sign(feed["x"]) * 9, feed["x"]).astype(np.float32)
     if model.graph.node[0].op_type == "MaxPool":  # ONNX Runtime itself passes a NaN on here and drops it there
         feed["x"] = np.nan_to_num(feed["x"], nan=1.0, posinf=np.inf, neginf=-np.inf)
     assert_same(model, fixed.model, feed, safety)
-    assert not trtconv.fix(fixed.model, target=target).edits
+    assert not trtconv.fix(fixed.model, target=target, evidence=False).edits
 
 
 @settings(max_examples=120, deadline=None)
@@ -201,7 +201,7 @@ def test_many_axes_are_split(op_type: str, axes: list[tuple[int, int, int]], pad
     attributes |= {"pads": [k - 1 for k in kernel] * 2} if padded else {}
     attributes |= {"count_include_pad": 1} if op_type == "AveragePool" else {}
     model = model_of(op_type, 12, ["N", 2, *sizes], **attributes)
-    fixed = trtconv.fix(model, target="tensorrt-rtx-1.7", only=["pool-of-many-axes"])
+    fixed = trtconv.fix(model, target="tensorrt-rtx-1.7", only=["pool-of-many-axes"], evidence=False)
     assert [n.op_type for n in fixed.model.graph.node] == ["Reshape", op_type] * 2 + ["Reshape"]
     x = random_feed(model, {"N": 2})["x"]
     np.testing.assert_allclose(
@@ -264,7 +264,7 @@ def test_indices_that_are_read(
     more = f"pads={[pad] * 2 * rank}, ceil_mode={int(ceil)}, storage_order={int(by_column)}"
     before = parse(f"""<ir_version: 8, opset_import: ["": 13]>
         g (float{size} x) => (float[{dims}] y, int64[{dims}] i) {{ y, i = MaxPool <{attributes}, {more}> (x) }}""")
-    result = trtconv.fix(before, target="tensorrt-10.3", only=["max-pool-indices"])
+    result = trtconv.fix(before, target="tensorrt-10.3", only=["max-pool-indices"], evidence=False)
     assert result.edits
     assert not result.crashes
     x = np.random.default_rng(seed).integers(-2, 3, size).astype(np.float32)  # ties, negatives

@@ -37,7 +37,7 @@ def test_same_as_attention(
     before = parse(
         attention(mask[0], mask[1], f"<softcap = {softcap}, is_causal = {int(causal)}>", heads, queries, size)
     )
-    result = trtconv.fix(before, target="tensorrt-11.0", only=["unsupported-attention"])
+    result = trtconv.fix(before, target="tensorrt-11.0", only=["unsupported-attention"], evidence=False)
     assert result.edits
     assert not result.crashes
     # Softmax turns the rounding of a score into a relative error of the score's size times epsilon: keep scores small.
