@@ -14,6 +14,8 @@ QUANTIZED = ("float[2,3] x, float[3] s, int8[3] z", "int8 y", "y = QuantizeLinea
 SHIFTED = ("float[4] x, float s", "int8 y", "z = Constant<value=int8 {3}>()  y = QuantizeLinear(x, s, z)")
 TRAINING = ("float[2,3] x, float[3] s", "float y", "y = BatchNormalization<training_mode=1>(x, s, s, s, s)")
 SWISH = ("float x", "float y", "s = HardSigmoid<alpha=0.16666667, beta=0.5>(x)  y = Mul(x, s)")
+MISH = ("float x", "float y", "s = Softplus(x)  t = Tanh(s)  y = Mul(x, t)")
+SILU = ("float x", "float y", "s = Sigmoid(x)  y = Mul(x, s)")
 TWICE = ("float[2,3] x", "float y", "a = Transpose<perm=[1,0]>(x)  y = Transpose<perm=[1,0]>(a)")
 
 
@@ -128,6 +130,8 @@ CASES: list[tuple[str, str, str, Ranges]] = [
             ("asymmetric-quantization", "a zero point", 13, *SHIFTED, ALL),
             ("batch-statistics", "training", 15, *TRAINING, {"silent": ("7.0", "8.5.2"), "refused": ("8.5.2", None)}),
             ("exploded-hard-swish", "parts", 14, *SWISH, {"slow": ("8.4.0", None)}),
+            ("exploded-activation", "Mish", 18, *MISH, {"slow": ("10.0.0", None)}),
+            ("exploded-activation", "SiLU", 24, *SILU, {"slow": ("11.0", None)}),
             ("no-op-nodes", "copy", 13, "float x", "float y", "a = Identity(x)  y = Neg(a)", {"slow": ("7.0", None)}),
             ("wide-integers", "INT64", 13, "int64[2,2] x", "int64 y", "y = Add(x, x)", {"slow": ("9.0", None)}),
             ("wide-integers", "a shape", 13, "int64[2] x", "int64 y", "y = Add(x, x)", {}),

@@ -4,6 +4,7 @@
     python tests/benchmarks/agreement.py --list             and each case where they differ
     python tests/benchmarks/agreement.py --keep FOLDER      ask parser and builder once, and read FOLDER from then on
     python tests/benchmarks/agreement.py MODEL.onnx ...     these models instead; dynamic dimensions become 2
+    python tests/benchmarks/agreement.py --networks         exports of every network of trtconv.models (minutes)
 
 The passes' word is `lint --no-parser` for the installed version: refused or not. TensorRT-RTX's word is its parser and
 its builder, on the CPU. In scope is what an inference engine is for: no training, no strings, no random numbers, no
@@ -17,7 +18,7 @@ import json
 import sys
 import tempfile
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,28 @@ def files(paths: list[Path]) -> list[Verdict]:
     return [Verdict(str(p), predicted(onnx.load(p, load_external_data=False), target), real[str(p)]) for p in paths]
 
 
+FORMS = (("torchscript", 9), ("torchscript", 11), ("torchscript", 17), ("dynamo", 18))
+SIDE = 96
+
+
+def exports() -> list[Verdict]:
+    """Both verdicts of every network as each exporter writes it, at 96x96 with an open batch; one at a time on disk."""
+    from trtconv.models import create, networks
+    from trtconv.models.exporters import Form, write
+
+    verdicts = []
+    for name in networks():
+        network = create(name).eval()
+        for exporter, opset in FORMS:
+            with tempfile.TemporaryDirectory() as scratch:
+                path = Path(scratch, f"{name} by {exporter} {opset}.onnx")
+                onnx.save(write(network, (3, SIDE, SIDE), Form(exporter, opset, "batch")), path)
+                verdict = files([path])[0]
+            verdicts.append(replace(verdict, case=path.stem))
+            print(f"{path.stem}: {verdict.passes or 'accepted'} / {verdict.product or 'accepted'}", file=sys.stderr)
+    return verdicts
+
+
 def report(verdicts: list[Verdict], listed: bool) -> None:
     """The confusion matrix, and the differences if `listed`."""
     count = Counter((v.passes is not None, v.product is not None) for v in verdicts)
@@ -122,9 +145,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", type=Path, metavar="MODEL")
     parser.add_argument("--keep", type=Path, metavar="FOLDER")
+    parser.add_argument("--networks", action="store_true")
     parser.add_argument("--list", action="store_true", dest="listed")
     args = parser.parse_args()
-    report(files(args.models) if args.models else standard(args.keep), args.listed)
+    if args.networks:
+        report(exports(), args.listed)
+    else:
+        report(files(args.models) if args.models else standard(args.keep), args.listed)
 
 
 if __name__ == "__main__":
