@@ -3,7 +3,7 @@
 ## What it does
 Writes a computed bias of a convolution as an Add behind it, and computed bounds of a Clip as Max and Min; reports
 other inputs that the target wants as constants in the file and that the graph computes: axes, K of TopK, weights of
-convolutions before TensorRT 8.0, and the like.
+convolutions before TensorRT 8.0, and the like; and a Slice with an open number of starts.
 
 ## Why
 The importers of some operators read such inputs while they build the network ("... is required to be an
@@ -81,11 +81,11 @@ class ComputedArgument(Pass):
     def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
         """An input of the table that is no constant in a version of its range."""
         name = _computed(node, graph, target)
-        return (
-            refused(f"{target.title} wants {name} of {node.op_type} as a constant, and it is computed")
-            if name
-            else None
-        )
+        if name:
+            return refused(f"{target.title} wants {name} of {node.op_type} as a constant, and it is computed")
+        if node.op_type == "Slice" and _is_uncounted(graph, node.input(1)):
+            return refused(f"{target.title} has to know how many starts the Slice has")
+        return None
 
     def rewrite(self, node: Node, graph: Graph, target: Target) -> Replacement:
         """Bias and bounds as nodes of their own; anything else, folding would have done."""
@@ -94,7 +94,7 @@ class ComputedArgument(Pass):
             return _bounded(node, graph)
         if name == "bias":
             return _with_bias_behind(node, graph)
-        raise Refused(f"{name} of {node.op_type} depends on what the network is fed")
+        raise Refused(f"{name or 'number of starts'} of {node.op_type} depends on what the network is fed")
 
 
 def _computed(node: Node, graph: Graph, target: Target) -> str:
@@ -106,6 +106,12 @@ def _computed(node: Node, graph: Graph, target: Target) -> str:
         if wanted and tensor and not graph.is_constant(tensor) and not (folds and _is_foldable(graph, tensor)):
             return name
     return ""
+
+
+def _is_uncounted(graph: Graph, starts: str) -> bool:
+    """Whether the number of starts is open ("The shape of input starts misaligns with the shape of input axes")."""
+    shape = graph.shape(starts) if starts and not graph.is_constant(starts) else None
+    return shape is not None and len(shape) == 1 and not isinstance(shape[0], int)
 
 
 def _bounded(node: Node, graph: Graph) -> Replacement:

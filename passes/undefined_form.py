@@ -2,12 +2,13 @@
 
 ## What it does
 Reports nodes in a form that ONNX defines no result for, and at which parsers stop: a `Slice` that names an axis twice,
-a `Gemm` of anything but matrices.
+a `Gemm` of anything but matrices, convolutions and pools with negative pads.
 
 ## Why
 Some runtimes take what the standard leaves open, each in its own way. Importers of Slice look for axes that are named
 twice up to TensorRT 10.2, and the builders after them find the same ("scatter has duplicate index value of 0", measured
-with TensorRT-RTX 1.7); those of Gemm want two axes from 8.0 on ("GEMM must have 2D inputs!").
+with TensorRT-RTX 1.7); those of Gemm want two axes from 8.0 on ("GEMM must have 2D inputs!"). No layer has negative
+pads ("IConvolutionLayer::setPrePadding: ... Parameter check failed").
 
 ## Safety
 Nothing is rewritten.
@@ -16,18 +17,21 @@ Nothing is rewritten.
 Always: no form of the node is known to mean what its author meant.
 
 ## How to avoid it when exporting
-Slice once for each bound, or once for each axis; multiply tensors of more axes by `MatMul`, and add the bias behind it.
+Slice once for each bound, or once for each axis; multiply tensors of more axes by `MatMul`, and add the bias behind it;
+crop by `Slice` before the convolution.
 """
 
 from __future__ import annotations
 
 from trtconv.passes.core import Example, Graph, Node, Pass, Refused, Replacement, Target, Trouble, refused
 
+PADDED = ("AveragePool", "Conv", "ConvTranspose", "LpPool", "MaxPool")
+
 
 class UndefinedForm(Pass):
     """What ONNX leaves open."""
 
-    ops = ("Gemm", "Slice")
+    ops = ("Gemm", "Slice", *PADDED)
     after = ("unfolded-constants",)
     examples = (
         Example(
@@ -47,7 +51,10 @@ class UndefinedForm(Pass):
     )
 
     def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
-        """An axis of Slice twice, an operand of Gemm that is no matrix."""
+        """An axis of Slice twice, an operand of Gemm that is no matrix, a pad below 0."""
+        if node.op_type in PADDED:
+            negative = min(node.attr_ints("pads") or [0]) < 0
+            return refused(f"the {node.op_type} has negative pads") if negative else None
         form = _repeated_axis(node, graph) if node.op_type == "Slice" else _no_matrix(node, graph, target)
         return refused(form) if form else None
 

@@ -14,6 +14,13 @@ NORMAL = "y = RandomNormalLike<dtype=16>(x)"
 K_4000 = "k = Constant<value=int64[1] {4000}>()"
 RESHAPE = "y = Reshape<allowzero=1>(x, s)"
 SLICED = "y = Slice<axes=[0,0], starts=[0,1], ends=[2,3]>(x)"
+CONV = "y = Conv(x, w)"
+CROPPED = ("float[1,1,4,4] x, float[1,1,2,2] w", "float y", "y = Conv<pads=[-1,0,0,0]>(x, w)")
+FOUR_AXES = ("float[1,1,4,4,4,4] x, float[1,1,1,1,1,1] w", "float y", "y = ConvTranspose(x, w)")
+SCALED = "s = Constant<value=float {-1}>()  z = Constant<value=int8 {0}>()  y = DequantizeLinear(x, s, z)"
+BY_PLACE = "y = BatchNormalization<spatial=0>(x, s, s, s, s)"
+STARTS = "y = Slice(x, s, s)"
+SHAPED = "s = Cast<to=7>(x)  y = ConstantOfShape(s)"
 SCANNED = "int64[2] n, float[2] a, float[2,5] x"
 SCAN = "y, z = Scan<num_scan_inputs=1, body = b (float i, float e) => (float o, float q) " + (
     "{ o = Add(i, e)  q = Neg(e) }>(n, a, x)"
@@ -136,6 +143,14 @@ CASES: list[tuple[str, str, str, Ranges]] = [
             ("odd-four-bit-count", "whole bytes", 21, "int4[3,4] x, float s", "float y", DEQUANTIZED, {}),
             ("undefined-form", "an axis twice", 9, "float[4] x", "float y", SLICED, ALL),
             ("undefined-form", "no matrix", 13, "float[2,3,4] x, float[4,5] w", "float y", "y = Gemm(x, w)", FROM_8),
+            ("undefined-form", "negative pads", 13, *CROPPED, ALL),
+            ("convolution-of-many-axes", "four", 13, *FOUR_AXES, ALL),
+            ("convolution-of-many-axes", "three", 13, "float[1,1,4,4,4] x, float[1,1,1,1,1] w", "float y", CONV, {}),
+            ("negative-scale", "below 0", 13, "int8 x", "float y", SCALED, FROM_8),
+            ("batch-norm-parameters", "by place", 8, "float[1,2,3] x, float[2,3] s", "float y", BY_PLACE, FROM_8),
+            ("computed-argument", "starts of open number", 13, "float[4,4] x, int64[K] s", "float y", STARTS, ALL),
+            ("data-dependent-shape", "of floats", 13, "float[2] x", "float y", SHAPED, ALL),
+            ("data-dependent-shape", "of integers", 13, "int64[2] x", "float y", SHAPED, {}),
             ("undefined-form", "matrices", 13, "float[3,4] x, float[4,5] w", "float y", "y = Gemm(x, w)", {}),
             ("refused-scan", "lengths", 8, SCANNED, "float y", SCAN, ALL),
             ("refused-scan", "no state", 13, "float[5,3] x", "float y", STATELESS, ALL),
@@ -166,6 +181,13 @@ CASES: list[tuple[str, str, str, Ranges]] = [
                 *(IF_KNOWN, {"refused": ("7.0", "7.1"), "slow": ("7.1", None)}),
             ),
         )
+    ),
+    (
+        "local-functions",
+        "the name of another operator",
+        '<ir_version: 8, opset_import: ["": 17, "lab": 1]> g (float x) => (float y) { y = lab.Relu(x) } '
+        '<domain: "lab", opset_import: ["": 17]> Relu (a) => (b) { b = Add(a, a) }',
+        {"refused": ("7.0", "9.0"), "silent": ("9.0", None)},
     ),
     ("deep-nesting", "25 levels", nested(25), {"refused": ("10.0.0", None)}),
     ("deep-nesting", "24 levels", nested(24), {}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from onnx import TensorProto
@@ -21,8 +22,8 @@ ARITHMETIC = frozenset((
 INTEGERS = (TensorProto.INT32, TensorProto.INT64)
 
 
-def is_shape_arithmetic(graph: Graph, tensor: str) -> bool:
-    """Whether `tensor` depends on constants, shapes and integer network inputs of rank 0 or 1 only."""
+def arithmetic_sources(graph: Graph, tensor: str) -> Iterator[str]:
+    """What `tensor` is computed from by arithmetic: network inputs and results of other operators, but no shapes."""
     waiting, seen = [tensor], set()
     while waiting:
         name = waiting.pop()
@@ -30,14 +31,17 @@ def is_shape_arithmetic(graph: Graph, tensor: str) -> bool:
             continue
         seen.add(name)
         node = graph.producer(name)
-        if node is None:
-            if not _is_shape_input(graph, name):
-                return False
-        elif node.op_type in ARITHMETIC:
+        if node is not None and node.op_type in ARITHMETIC:
             waiting.extend(t for t in node.inputs if t)
-        elif node.op_type not in SOURCES:
-            return False
-    return True
+        elif node is None or node.op_type not in SOURCES:
+            yield name
+
+
+def is_shape_arithmetic(graph: Graph, tensor: str) -> bool:
+    """Whether `tensor` depends on constants, shapes and integer network inputs of rank 0 or 1 only."""
+    return all(
+        graph.producer(name) is None and _is_shape_input(graph, name) for name in arithmetic_sources(graph, tensor)
+    )
 
 
 def _is_shape_input(graph: Graph, name: str) -> bool:

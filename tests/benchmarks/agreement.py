@@ -111,6 +111,8 @@ SIDE = 96
 
 def exports() -> list[Verdict]:
     """Both verdicts of every network as each exporter writes it, at 96x96 with an open batch; one at a time on disk."""
+    from torch.onnx.errors import OnnxExporterError
+
     from trtconv.models import create, networks
     from trtconv.models.exporters import Form, write
 
@@ -120,7 +122,11 @@ def exports() -> list[Verdict]:
         for exporter, opset in FORMS:
             with tempfile.TemporaryDirectory() as scratch:
                 path = Path(scratch, f"{name} by {exporter} {opset}.onnx")
-                onnx.save(write(network, (3, SIDE, SIDE), Form(exporter, opset, "batch")), path)
+                try:
+                    onnx.save(write(network, (3, SIDE, SIDE), Form(exporter, opset, "batch")), path)
+                except OnnxExporterError:
+                    print(f"{path.stem}: the exporter does not write it", file=sys.stderr)
+                    continue
                 verdict = files([path])[0]
             verdicts.append(replace(verdict, case=path.stem))
             print(f"{path.stem}: {verdict.passes or 'accepted'} / {verdict.product or 'accepted'}", file=sys.stderr)

@@ -87,12 +87,13 @@ def integer_product(draw: Draw) -> Case:
 
 def local_functions(draw: Draw) -> Case:
     shape, slope = draw.sizes(), draw.of("0.0", "-1.5", "2.0")
-    text = f"""(float{shape} x) => (float y, float z) {{ y = lab.Leak <slope = {slope}> (x) z = lab.Twice(y) }}
+    target, name = draw.of("tensorrt-8.6 Leak", "tensorrt-10.3 Relu", "tensorrt-rtx-1.7 Unique").split()
+    text = f"""(float{shape} x) => (float y, float z) {{ y = lab.{name} <slope = {slope}> (x) z = lab.Twice(y) }}
         <domain: "lab", opset_import: ["": 13]>
-        Leak <slope> (a) => (b) {{ b = LeakyRelu <alpha: float = @slope> (a) }}
+        {name} <slope> (a) => (b) {{ b = LeakyRelu <alpha: float = @slope> (a) }}
         <domain: "lab", opset_import: ["": 13, "lab": 1]>
-        Twice (a) => (b) {{ c = lab.Leak <slope = 1.0> (a) b = Add(c, a) }}"""
-    return Case("tensorrt-8.6", text, {"x": draw.values(shape)}, imports='"": {opset}, "lab": 1')
+        Twice (a) => (b) {{ c = lab.{name} <slope = 1.0> (a) b = Add(c, a) }}"""
+    return Case(target, text, {"x": draw.values(shape)}, imports='"": {opset}, "lab": 1')
 
 
 def loop_condition(draw: Draw) -> Case:
@@ -124,6 +125,21 @@ def omitted_zero_point(draw: Draw) -> Case:
     else:
         text = f"(int8{shape} x, float{scale} s) => (float y) {{ y = DequantizeLinear <axis = {axis}> (x, s) }}"
     return Case("tensorrt-8.4", text, feed)
+
+
+def negative_scale(draw: Draw) -> Case:
+    shape = draw.sizes(least=2, smallest=1)
+    axis = draw.integer(-len(shape), len(shape) - 1)
+    by_axis, quantizes = draw.integer(0, 1), draw.integer(0, 1)
+    count = shape[axis] if by_axis else 1
+    size = f"[{count}]" if by_axis else ""
+    scales = ["-0.5", *(draw.of("0.25", "-2", "1" if quantizes else "0") for _ in range(count - 1))]
+    zeros = ", ".join(str(draw.integer(-3, 3)) for _ in range(count))
+    constants = f"<float{size} s = {{{', '.join(scales)}}}, int8{size} z = {{{zeros}}}>"
+    op_type = "QuantizeLinear" if quantizes else "DequantizeLinear"
+    kinds = ("float", "int8") if quantizes else ("int8", "float")
+    text = f"({kinds[0]}{shape} x) => ({kinds[1]} y) {constants} {{ y = {op_type} <axis = {axis}> (x, s, z) }}"
+    return Case("tensorrt-10.3", text, {"x": draw.values(shape)} if quantizes else {})
 
 
 def odd_four_bit_count(draw: Draw) -> Case:
@@ -205,6 +221,16 @@ def constant_condition(draw: Draw) -> Case:
     return Case("tensorrt-10.3", text, {"x": draw.values(shape)})
 
 
+def batch_norm_parameters(draw: Draw) -> Case:
+    shape = draw.sizes(least=2, smallest=1)
+    epsilon = draw.of("0.00001", "0.5")
+    values = ", ".join(f"float{shape} {name}" for name in "sbmv")
+    text = f"""(float{[2, *shape]} x, {values}) => (float y) {{
+        y = BatchNormalization <spatial = 0, epsilon = {epsilon}> (x, s, b, m, v) }}"""
+    feed = {"v": np.abs(np.nan_to_num(draw.values(shape), posinf=1, neginf=1)) % 10}
+    return Case("tensorrt-8.0", text, feed, opset=8, safety="approximate")
+
+
 def branch_output_names(draw: Draw) -> Case:
     shape = draw.sizes()
     swapped = draw.of("(float{0} p, float{0} q)", "(float{0} q, float{0} p)").format(shape)
@@ -246,6 +272,7 @@ def uncounted_loop(draw: Draw) -> Case:
 
 
 CASES: dict[str, Callable[[Draw], Case]] = {
+    "batch-norm-parameters": batch_norm_parameters,
     "branch-output-names": branch_output_names,
     "computed-argument": computed_argument,
     "constant-condition": constant_condition,
@@ -255,6 +282,7 @@ CASES: dict[str, Callable[[Draw], Case]] = {
     "local-functions": local_functions,
     "loop-condition": loop_condition,
     "missing-opset-import": missing_opset_import,
+    "negative-scale": negative_scale,
     "odd-four-bit-count": odd_four_bit_count,
     "omitted-zero-point": omitted_zero_point,
     "quantized-constant": quantized_constant,
