@@ -19,8 +19,6 @@ Normalise by channel, as every framework does by default.
 
 from __future__ import annotations
 
-import numpy as np
-
 from trtconv.passes.core import Example, Graph, Node, Pass, Replacement, Safety, Target, Trouble, refused
 
 
@@ -62,7 +60,7 @@ class BatchNormParameters(Pass):
         """(x - mean) / Sqrt(variance + epsilon) * scale + bias: all but the batch axis pair up."""
         x, scale, bias, mean, variance = node.inputs
         r = Replacement(graph, node)
-        epsilon = r.scalar(np.float32(node.attr_float("epsilon", 1e-5)), variance)
+        epsilon = r.scalar(node.attr_float("epsilon", 1e-5), variance)
         deviation = r.op("Sqrt", r.op("Add", variance, epsilon))
         normal = r.op("Div", r.op("Sub", x, mean), deviation)
         r.op("Add", r.op("Mul", normal, scale), bias, into=node.outputs[0])
