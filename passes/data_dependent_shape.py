@@ -25,8 +25,13 @@ from onnx import TensorProto
 from trtconv.passes.core import Example, Graph, Node, Pass, Refused, Replacement, Target, Trouble, refused
 from trtconv.passes.core.shape_arithmetic import arithmetic_sources
 
-SHAPES = {"ConstantOfShape": (0,), "Expand": (1,), "Range": (0, 1, 2), "Reshape": (1,), "Slice": (1, 2), "Tile": (1,)}
-"""Operators whose output's shape hangs on the values of these inputs."""
+SHAPES: dict[str, tuple[int, ...]] = {
+    **dict.fromkeys(("ConstantOfShape", "Loop"), (0,)),
+    **dict.fromkeys(("Expand", "Reshape", "Tile"), (1,)),
+    "Range": (0, 1, 2),
+    "Slice": (1, 2),
+}
+"""Inputs whose values the shape of an output, or the number of turns of a loop, hangs on."""
 INTEGERS = (TensorProto.INT32, TensorProto.INT64)
 FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE)
 

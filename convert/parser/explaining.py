@@ -12,10 +12,14 @@ _NODES = (
     r"In node -?\d+ with name: (?P<node>.*?) and operator: (?P<op>\w+)",
     r"While parsing node number \d+ \[(?P<op>\w+)(?: -> \"(?P<node>[^\"]*)\")?",
     r"Invalid Node - (?P<node>\S+)",
-    r"\{ForeignNode\[(?P<node>[^\].]+(?:\.(?!\.\.)[^\].]+)*)(?:\.\.\.(?P<node2>[^\]]+))?\]\}",
+    r"\{ForeignNode\[(?P<node>.+?)(?:\.\.\.(?P<node2>.+?))?\]\}",
+    r"for node (?P<node>[^\s{]+)",
     r"\bname: \"(?P<node>[^\"]+)\"\s*op_type: \"(?P<op>\w+)\"",
-    r"(?P<node>\S+): (?:kernel weights|IIf\w+)",
-    r"In node -?\d+ \((?:import)?(?P<op>\w+)\)",
+    r"(?P<node>[^\s(]+): (?:kernel weights|(?:an? )?II?[A-Z]\w+Layer)",
+    r"Layer: (?P<node>\S+)'s output",
+    r"violated\. (?P<node>[^\s:]+):",
+    r"In node -?\d+ \((?:import)?(?!parse)(?P<op>[A-Z]\w+)\)",
+    r"In function import(?!Model\b|Initializer)(?P<op>[A-Z]\w+)",
 )
 """Where TensorRT's texts name nodes and operators."""
 

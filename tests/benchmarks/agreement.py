@@ -14,6 +14,7 @@ storage formats as inputs or outputs.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 import tempfile
@@ -123,7 +124,9 @@ def exports() -> list[Verdict]:
             with tempfile.TemporaryDirectory() as scratch:
                 path = Path(scratch, f"{name} by {exporter} {opset}.onnx")
                 try:
-                    onnx.save(write(network, (3, SIDE, SIDE), Form(exporter, opset, "batch")), path)
+                    with contextlib.redirect_stdout(None):  # of a failure, the exporter prints the whole graph
+                        model = write(network, (3, SIDE, SIDE), Form(exporter, opset, "batch"))
+                    onnx.save(model, path)
                 except OnnxExporterError:
                     print(f"{path.stem}: the exporter does not write it", file=sys.stderr)
                     continue

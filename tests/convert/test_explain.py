@@ -75,6 +75,34 @@ TEXTS = [
     ("node_of_nms_0 has no runners that implement it", "no kernel", ""),
     ("Parse was called with a non-empty network definition", "once only", ""),
     ("Network has dynamic or shape inputs, but no optimization profile has been defined.", "no range", ""),
+    ("Assertion failed: _importer_ctx.tensors().at(output.name()).is_tensor()", "is a constant", ""),
+    ("In function combineTensorsElementwise:\n[8] Assertion failed", "different numbers of axes", ""),
+    ("[5] Assertion failed: ctx->tensors().count(inputName)", "left out", "trailing-empty-inputs"),
+    ("[5] Assertion failed: tensors.count(input_name)", "no graph input", "unfolded-constants"),
+    ("Assertion failed: convertOnnxWeights(initializer, &weights, ctx)", "data of a weight", "weights-out-of-reach"),
+    (
+        "for node {ForeignNode[(Unnamed Layer* 7) [Shuffle].../layers.7/Transpose_2 + /layers.7/Reshape_4]}.",
+        "to /layers.7/Transpose_2",
+        "unfolded-constants",
+    ),
+    ("(/OneHot: an IIOneHotLayer cannot be used to compute a shape tensor)", "compute shapes", "unfolded-constants"),
+    ("R_3: IShuffleLayer applied to shape tensor must have 0 or 1 reshape", "compute shapes", "data-dependent-shape"),
+    ("Layer: Where_493's output can not be used as shape tensor.", "compute shapes", "unfolded-constants"),
+    ("Error Code 4: Internal Error (Network must have at least one output)", "network is empty", ""),
+    ("Concat_351: dimensions not compatible for concatenation)", "do not fit each other", ""),
+    ("Serialization assertion plan->header.magicTag ==rt::kPLAN_MAGIC_TAG failed.", "no engine of this product", ""),
+    ("ONNX model has a newer ir_version (0.0.6) than this parser was built against", "file format is newer", ""),
+    ("One or more weights outside the range of INT32 was clamped", "harmless", "large-integers"),
+    ("In function importGemm: [7] Assertion failed: GEMM must have 2D inputs!", "no result for", "undefined-form"),
+    ("Parameter check failed. Address is not set for input tensor x.", "no memory for x", ""),
+    ("Running layernorm after self-attention in FP16 may overflow", "in parts", "exploded-layer-normalization"),
+    ("Could not load library libcudnn_ops_infer.so.8. Error", "was not found", ""),
+    ("Optimization profile 0 is missing values for shape input tensor a. In validate", "the input a decide", ""),
+    ("Network input r is a shape tensor and must have type Int32 or Int64.", "floating point", "data-dependent-shape"),
+    ("Sub-byte quantization with odd tensor volume is not supported.", "half a byte", "odd-four-bit-count"),
+    ("TensorRT doesn't support sequence_lens input for this node!", "opset 8", "refused-scan"),
+    ("Scale coefficients must all be positive", "0 or negative", "negative-scale"),
+    ("The shape of the scale input must be (C, )", "every place", "batch-norm-parameters"),
     ("CUDA initialization failure with error: 35", "driver or a GPU", ""),
 ]
 
@@ -94,6 +122,21 @@ def test_nodes_and_operators_are_read_out_of_the_text() -> None:
     found = explain_error(log)
     assert set(found.nodes) == {"up.1", "/up/Resize"}
     assert found.op_types == ("Resize",)
+
+
+@pytest.mark.parametrize(
+    ("text", "node"),
+    [
+        ("Could not find any implementation for node /m/Conv + PWN(/m/LeakyRelu).", "/m/Conv"),
+        ("for node {ForeignNode[(Unnamed Layer* 3) [Shuffle].../a.7/Add]}.", "/a.7/Add"),
+        ("Internal Error (/OneHot: an IIOneHotLayer cannot be used to compute a shape tensor)", "/OneHot"),
+        ("Internal Error (Reshape_3: IShuffleLayer applied to shape tensor must have 0 or 1", "Reshape_3"),
+        ("Layer: Where_493's output can not be used as shape tensor.", "Where_493"),
+        ("condition '==' violated. Concat_351: dimensions not compatible for concatenation)", "Concat_351"),
+    ],
+)
+def test_names_of_layers_are_names_of_nodes(text: str, node: str) -> None:
+    assert node in explain_error(text).nodes
 
 
 def test_every_row_is_sound() -> None:
