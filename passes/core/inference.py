@@ -34,11 +34,11 @@ IR_VERSION_WITH_FREE_INITIALIZERS = 4
 
 def infer_model(model: Model) -> None:
     """Give every graph of `model` the types that shape inference, with data propagation, finds in it now."""
-    skeleton = _skeleton(model)
+    skeleton = _skeleton(model).SerializeToString()  # inference wants bytes: nothing else need be kept meanwhile
     try:
         inferred = onnx.shape_inference.infer_shapes(skeleton, data_prop=True)
     except (onnx.shape_inference.InferenceError, RuntimeError, ValueError):
-        inferred = skeleton
+        inferred = ModelProto.FromString(skeleton)
     _take_types(inferred.graph, model.main)
 
 
