@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import fnmatch
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from trtconv.findings import Finding
+from trtconv.findings import PARSER, Finding
 
 
 @dataclass(frozen=True)
@@ -38,5 +39,16 @@ def sift(findings: tuple[Finding, ...], ignores: Iterable[Ignore]) -> Sifted:
     """Part `findings` into those that stand and those that one of `ignores` covers."""
     ignores = tuple(ignores)
     ignored = tuple(f for f in findings if any(i.covers(f) for i in ignores))
-    unused = tuple(str(i) for i in ignores if not any(i.covers(f) for f in findings))
+    unused = tuple(f"{i}{_doubt(i)}" for i in ignores if not any(i.covers(f) for f in findings))
     return Sifted(tuple(f for f in findings if f not in ignored), ignored, unused)
+
+
+def _doubt(unused: Ignore) -> str:
+    """A word on a suppression whose pass there is not: most often a misspelt name."""
+    from trtconv.passes.core.catalogue import catalogue
+
+    names = [*catalogue(), PARSER]
+    if fnmatch.filter(names, unused.pass_name):
+        return ""
+    near = difflib.get_close_matches(unused.pass_name, names, 1)
+    return ": there is no such pass" + (f"; did you mean {near[0]}?" if near else "")

@@ -30,12 +30,9 @@ def command(what: tuple[str, ...], as_json: bool) -> int:
 
         click.echo(plain("explain", {kind: name, "page": text, **content}))
     else:
-        from trtconv.report.terminal import show_markdown
+        from trtconv.report.terminal import show_explained, show_markdown
 
-        if kind == "error":
-            click.echo(text, nl=False)
-        else:
-            show_markdown(text)
+        (show_explained if kind == "error" else show_markdown)(text)
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import singledispatch
 from typing import TYPE_CHECKING, TypeVar
@@ -257,6 +258,17 @@ def show_gates(gates: Sequence[Gate]) -> None:
 def _cell(step: Step) -> Text:
     style = {"passed": "green", "not run": "yellow"}.get(step.status, "red")
     return Text(f"{step.status} {step.seconds:.1f} s", style)
+
+
+def show_explained(text: str) -> None:
+    """Paragraphs with `means:`, `do:` and `see:`, whose further lines stand under the first."""
+    out = console()
+    for line in text.splitlines():
+        hanging = " " * 7 if line.startswith(("means:", "do:", "see:")) else ""
+        filled = textwrap.wrap(
+            line, out.width, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False
+        )
+        sys.stdout.write("\n".join(filled) + "\n")
 
 
 def show_markdown(text: str) -> None:

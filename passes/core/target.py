@@ -53,7 +53,9 @@ class Target:
             return cls.auto()
         match = re.fullmatch(r"(tensorrt-rtx|tensorrt|trt|rtx)(?:-?v?(\d+(?:\.\d+)*))?", text.strip().lower())
         if not match:
-            raise UnknownTarget(f"unknown target {text!r}; known: {_known_ranges()}, auto")
+            bare = re.fullmatch(r"v?(\d+(?:\.\d+)*)", text.strip().lower())
+            hint = f"did you mean tensorrt-{bare[1]}?" if bare else f"known: {_known_ranges()}, auto"
+            raise UnknownTarget(f"unknown target {text!r}; {hint}")
         product = {"trt": "tensorrt", "rtx": "tensorrt-rtx"}.get(match[1], match[1])
         if match[2] is None:
             return cls.installed(product) or cls(product, versions(product)[-1])

@@ -140,6 +140,7 @@ path = "swish.onnx"
 ignore = [
     { pass = "missing-*", node = "act", reason = "a plugin does it" },
     { pass = "no-such", reason = "left over" },
+    { pass = "missing-operators", reason = "misspelt" },
 ]
 [[models]]
 path = "relu.onnx"
@@ -152,7 +153,8 @@ def test_declared_models_and_suppressions(workspace: Path, capsys: pytest.Captur
     shown = capsys.readouterr()
     assert "using what trtconv.toml declares" in shown.err
     assert "ignored, as the configuration says" in shown.out
-    assert "unused suppression: no-such" in shown.out
+    assert "unused suppression: no-such at * (left over): there is no such pass" in shown.out
+    assert "did you mean missing-operator?" in shown.out
     assert "relu.onnx" in shown.out
 
 

@@ -201,6 +201,21 @@ def test_what_an_upgrade_does_to_a_model(tmp_path: Path, capsys: pytest.CaptureF
     assert result["disappear"] == []
 
 
+def test_a_bare_version_is_no_target(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["targets", "diff", "8.2", "tensorrt-10.3"]) == 2
+    assert "did you mean tensorrt-8.2?" in capsys.readouterr().err
+
+
+def test_long_words_stand_below_their_label(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    assert main(["explain", "Plugin not found, are the plugin name, version, and namespace correct?"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 60
+    assert any(line.startswith(" " * 7) for line in lines)
+
+
 def test_wrong_names_are_bad_input(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["targets", "diff", "tensorrt-8.2", "openvino"]) == 2
     assert "unknown target" in capsys.readouterr().err
