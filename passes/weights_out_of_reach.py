@@ -1,11 +1,12 @@
 """# weights-out-of-reach
 
 ## What it does
-Reports weights in external files that an old parser cannot read.
+Reports weights in external files that a parser cannot read.
 
 ## Why
-TensorRT 7.0 reads no external data. From 7.1 to 7.2.3 offset and length are read as 32-bit numbers, so that
-everything beyond 2 GiB of a file comes from another place.
+Every version stops at words about the place of a weight that it does not know ("Key value of: basepath was not
+expected!"); location, offset, length and checksum are known. TensorRT 7.0 reads no external data at all. From 7.1 to
+7.2.3 offset and length are read as 32-bit numbers, so that everything beyond 2 GiB of a file comes from another place.
 
 ## Safety
 Nothing is rewritten.
@@ -26,10 +27,11 @@ from trtconv.passes.core import Example, Graph, Node, Pass, Refused, Replacement
 from trtconv.passes.core.external import is_external
 
 FURTHEST = 2**31 - 1
+KEYS = ("location", "offset", "length", "checksum")
 
 
 class WeightsOutOfReach(Pass):
-    """External data before TensorRT 8.0."""
+    """External data before TensorRT 8.0, and data with unknown words."""
 
     examples = (
         Example(
@@ -47,16 +49,17 @@ class WeightsOutOfReach(Pass):
     )
 
     def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
-        """A node that reads such a weight."""
-        if not target.before(8, 0):
-            return None
+        """A node that reads a weight whose place the target does not understand."""
         for tensor in node.inputs:
             proto = graph.constant_proto(tensor) if tensor else None
             if proto is None or not is_external(proto):
                 continue
             if target.before(7, 1):
                 return refused(f"{target.title} reads no external data, and {tensor} is in an external file")
-            if _end(proto) > FURTHEST:
+            unknown = next((e.key for e in proto.external_data if e.key not in KEYS), None)
+            if unknown is not None:
+                return refused(f"{target.title} does not expect {unknown!r} beside the place of {tensor}")
+            if target.before(8, 0) and _end(proto) > FURTHEST:
                 return silent(f"{target.title} counts the bytes of {tensor} in 32 bits, and it lies beyond 2 GiB")
         return None
 

@@ -205,6 +205,22 @@ CASES: list[tuple[str, str, str, Ranges]] = [
         {"refused": ("7.0", "7.1"), "silent": ("7.1", "8.0.1")},
     ),
     (
+        "weights-out-of-reach",
+        "an unknown key",
+        f"{head(11)}(float[2] x) => (float y) "
+        '<float[2] w = ["location": "w.bin", "basepath": "x"]> { y = Add(x, w) }',
+        ALL,
+    ),
+    *(
+        (
+            "old-broadcasting",
+            f"opset {opset}",
+            f'<ir_version: 3, opset_import: ["": {opset}]> g (float[2] x) => (float y) {{ y = Add(x, x) }}',
+            ranges,
+        )
+        for opset, ranges in ((6, ALL), (7, {}))
+    ),
+    (
         "half-in-integer-field",
         "FLOAT16 as integers",
         f"{head(13)}(float16[2] x) => (float16 y) <float16[2] w = {{15360, 16384}}> {{ y = Add(x, w) }}",

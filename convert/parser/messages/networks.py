@@ -19,7 +19,7 @@ MESSAGES = (
         r"Pre-opset 7 broadcasting",
         "the parser takes the model for older than opset 7: it is, or it imports no standard operator set",
         FIX + " in the second case; in the first, convert the opset with onnx.version_converter",
-        ("missing-opset-import",),
+        ("missing-opset-import", "old-broadcasting"),
     ),
     Message(
         r"Failed to convert ONNX dimensions|Number of dimensions \(\d+\) is not in the valid range",
