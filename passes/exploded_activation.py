@@ -29,6 +29,7 @@ from typing import Any
 from onnx import TensorProto
 
 from trtconv.passes.core import Example, Graph, Node, Pass, Refused, Replacement, Safety, Target, Trouble, slow
+from trtconv.passes.core.parts import is_closed
 from trtconv.passes.core.polynomials import Arithmetic, Polynomial, below, equal
 
 HALF_SUM: Polynomial = {(1, 0): 0.5, (1, 1): 0.5}
@@ -136,8 +137,8 @@ def _of_form(node: Node, graph: Graph, form: Form) -> Parts | None:
         if result is None:
             return None
         if equal(result, form.result, graph.dtype(x)):
-            nodes = [n for n in dict.fromkeys((*before, node, *arithmetic.nodes)) if n is not reader]
-            return Parts((*nodes, reader), x, form.op_type, attributes) if _are_closed(nodes, reader, graph) else None
+            nodes = (*(n for n in dict.fromkeys((*before, node, *arithmetic.nodes)) if n is not reader), reader)
+            return Parts(nodes, x, form.op_type, attributes) if is_closed(nodes, graph) else None
     return None
 
 
@@ -162,9 +163,3 @@ def _multiplied(node: Node, graph: Graph) -> list[str]:
     """What the one reader of a node multiplies it by."""
     reader = graph.only_consumer(node.outputs[0])
     return [] if reader is None or reader.op_type != "Mul" else reader.inputs
-
-
-def _are_closed(nodes: list[Node], last: Node, graph: Graph) -> bool:
-    """Whether nobody but the parts reads what they write, but for the last."""
-    parts = {*nodes, last}
-    return not any(graph.is_output(o) or not parts.issuperset(graph.consumers(o)) for n in nodes for o in n.outputs)

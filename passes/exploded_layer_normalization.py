@@ -21,15 +21,12 @@ are not fixed, and models of opsets before 17, which have no such operator.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from onnx import TensorProto, helper
 
 from trtconv.passes.core import Example, Graph, Node, Pass, Refused, Replacement, Safety, Target, Trouble, slow
-
-if TYPE_CHECKING:
-    from trtconv.passes.core.graph import Array
+from trtconv.passes.core.parts import constant_operand, follower, is_closed, is_square, last_sizes, reduced_axes
 
 FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16)
 SINCE_OPSET = 17
@@ -118,15 +115,15 @@ def _parts(quotient: Node, graph: Graph) -> Parts | None:
     if chain is None:
         return None
     mean, centred, square, variance, safe, root = chain
-    x, value = centred.input(0), _constant_operand(safe, variance.outputs[0], graph)
-    sizes = _sizes(mean, variance, graph)
+    x, value = centred.input(0), constant_operand(safe, variance.outputs[0], graph)
+    sizes = last_sizes(mean, graph) if reduced_axes(mean, graph) == reduced_axes(variance, graph) else None
     if sizes is None or value is None or value.size != 1 or graph.dtype(x) not in FLOATS:
         return None
     nodes = [mean, centred, square, variance, safe, root, quotient]
-    scale = _follower(quotient, "Mul", sizes, graph)
-    bias = _follower(scale[0], "Add", sizes, graph) if scale else None
+    scale = follower(quotient, "Mul", sizes, graph)
+    bias = follower(scale[0], "Add", sizes, graph) if scale else None
     nodes += [found[0] for found in (scale, bias) if found]
-    if not _is_closed(nodes, graph):
+    if not is_closed(nodes, graph):
         return None
     names = (found[1] if found else "" for found in (scale, bias))
     return Parts(tuple(nodes), x, sizes, float(value.item()), *names)
@@ -143,58 +140,6 @@ def _chain(quotient: Node, graph: Graph) -> tuple[Node, ...] | None:
     square = graph.producer(variance.input(0)) if variance is not None else None
     if mean is None or mean.op_type != "ReduceMean" or mean.input(0) != centred.input(0):
         return None
-    if variance is None or square is None or not _is_square(square, centred.outputs[0], graph):
+    if variance is None or square is None or not is_square(square, centred.outputs[0], graph):
         return None
     return mean, centred, square, variance, safe, root
-
-
-def _is_square(node: Node, x: str, graph: Graph) -> bool:
-    if node.op_type == "Mul":
-        return node.inputs == [x, x]
-    exponent = graph.constant(node.input(1)) if node.op_type == "Pow" and node.input(0) == x else None
-    return exponent is not None and exponent.size == 1 and exponent.item() == 2
-
-
-def _constant_operand(node: Node, other: str, graph: Graph) -> Array | None:
-    """The value of the operand that is not `other`, where it is in the file."""
-    name = next((t for t in node.inputs if t != other), "")
-    return graph.constant(name) if name else None
-
-
-def _sizes(mean: Node, variance: Node, graph: Graph) -> tuple[int, ...] | None:
-    """Sizes of the last axes, where both means go over these and keep them."""
-    shape, axes = graph.shape(mean.input(0)), _axes(mean, graph)
-    if shape is None or axes is None or axes != _axes(variance, graph):
-        return None
-    rank = len(shape)
-    sizes = shape[rank - len(axes) :]
-    if sorted(a % rank for a in axes) != list(range(rank - len(axes), rank)):
-        return None
-    fixed = tuple(d for d in sizes if isinstance(d, int))
-    return fixed if len(fixed) == len(sizes) else None
-
-
-def _axes(node: Node, graph: Graph) -> list[int] | None:
-    if not node.attr_int("keepdims", 1):
-        return None
-    if node.input(1):
-        axes = graph.constant(node.input(1))
-        return None if axes is None else axes.reshape(-1).tolist()
-    return node.attr_ints("axes")
-
-
-def _follower(node: Node, op_type: str, sizes: tuple[int, ...], graph: Graph) -> tuple[Node, str] | None:
-    """The one reader of `node`, an `op_type` with a constant of the size of what is normalised, and that constant."""
-    reader = graph.only_consumer(node.outputs[0])
-    if reader is None or reader.op_type != op_type or reader.domain:
-        return None
-    name = next((t for t in reader.inputs if t != node.outputs[0]), "")
-    known = graph.constant_type(name) if name else None
-    return (reader, name) if known is not None and known.shape == sizes else None
-
-
-def _is_closed(nodes: list[Node], graph: Graph) -> bool:
-    """Whether nobody but the parts reads what they write, but for the last."""
-    return not any(
-        graph.is_output(n.outputs[0]) or any(c not in nodes for c in graph.consumers(n.outputs[0])) for n in nodes[:-1]
-    )

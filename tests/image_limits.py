@@ -16,6 +16,16 @@ TRAINING = ("float[2,3] x, float[3] s", "float y", "y = BatchNormalization<train
 SWISH = ("float x", "float y", "s = HardSigmoid<alpha=0.16666667, beta=0.5>(x)  y = Mul(x, s)")
 MISH = ("float x", "float y", "s = Softplus(x)  t = Tanh(s)  y = Mul(x, t)")
 SILU = ("float x", "float y", "s = Sigmoid(x)  y = Mul(x, s)")
+RMS = (
+    *("float[2,3] x", "float y"),
+    "e = Constant<value=float {1}>()  a = Constant<value_ints=[-1]>()  q = Mul(x, x)  m = ReduceMean(q, a)  "
+    "f = Add(m, e)  r = Sqrt(f)  y = Div(x, r)",
+)
+NORM = (
+    *("float[2,3] x", "float y"),
+    "e = Constant<value=float {1}>()  m = ReduceMean<axes=[-1]>(x)  c = Sub(x, m)  q = Mul(c, c)  "
+    "v = ReduceMean<axes=[-1]>(q)  f = Add(v, e)  d = Sqrt(f)  y = Div(c, d)",
+)
 TWICE = ("float[2,3] x", "float y", "a = Transpose<perm=[1,0]>(x)  y = Transpose<perm=[1,0]>(a)")
 
 
@@ -131,6 +141,8 @@ CASES: list[tuple[str, str, str, Ranges]] = [
             ("batch-statistics", "training", 15, *TRAINING, {"silent": ("7.0", "8.5.2"), "refused": ("8.5.2", None)}),
             ("exploded-hard-swish", "parts", 14, *SWISH, {"slow": ("8.4.0", None)}),
             ("exploded-activation", "Mish", 18, *MISH, {"slow": ("10.0.0", None)}),
+            ("exploded-rms-normalization", "parts", 23, *RMS, {"slow": ("10.15", None)}),
+            ("exploded-layer-normalization", "parts", 17, *NORM, {"slow": ("8.6.0", None)}),
             ("exploded-activation", "SiLU", 24, *SILU, {"slow": ("11.0", None)}),
             ("no-op-nodes", "copy", 13, "float x", "float y", "a = Identity(x)  y = Neg(a)", {"slow": ("7.0", None)}),
             ("wide-integers", "INT64", 13, "int64[2,2] x", "int64 y", "y = Add(x, x)", {"slow": ("9.0", None)}),
