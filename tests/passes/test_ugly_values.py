@@ -165,6 +165,21 @@ def quantized_constant(draw: Draw) -> Case:
     return Case("tensorrt-rtx-1.7", text, {"i": places})
 
 
+def unread_attribute(draw: Draw) -> Case:
+    shape = draw.sizes(least=2, smallest=1)
+    if draw.integer(0, 1):
+        shape[1] = count = draw.integer(2, 3)
+        scales, zeros = (", ".join(v for _ in range(count)) for v in ("0.5", "0"))
+        text = f"""(float{shape} x) => (float y) <float[{count}] s = {{{scales}}}, int8[{count}] z = {{{zeros}}}> {{
+            q = QuantizeLinear(x, s, z) y = DequantizeLinear(q, s, z) }}"""
+        return Case("tensorrt-10.3", text, {"x": draw.values(shape)})
+    axis, keep = draw.integer(-len(shape), len(shape) - 1), draw.integer(0, 1)
+    op_type = draw.of("ArgMax", "ArgMin")
+    text = f"""(float{shape} x) => (int64 y) {{
+        y = {op_type} <axis = {axis}, keepdims = {keep}, select_last_index = 1> (x) }}"""
+    return Case("tensorrt-7.2", text, {"x": np.nan_to_num(draw.values(shape), nan=1.5, posinf=np.inf, neginf=-np.inf)})
+
+
 def unread_outputs(draw: Draw) -> Case:
     shape = draw.sizes(least=1, smallest=1)
     call = draw.of("y, m = Dropout(x)", "y, m, d = LayerNormalization(x, s)", "y, m = LayerNormalization(x, s)")
@@ -289,6 +304,7 @@ CASES: dict[str, Callable[[Draw], Case]] = {
     "refused-dropout": refused_dropout,
     "refused-scan": refused_scan,
     "uncounted-loop": uncounted_loop,
+    "unread-attribute": unread_attribute,
     "unread-outputs": unread_outputs,
     "unsupported-input-type": unsupported_input_type,
     "vector-times-batch": vector_times_batch,
