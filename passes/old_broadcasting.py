@@ -48,6 +48,10 @@ class OldBroadcasting(Pass):
         ),
     )
 
+    def candidates(self, graph: Graph, target: Target) -> list[Node]:
+        """No node of a model of a newer opset."""
+        return super().candidates(graph, target) if graph.opset < FIRST_OPSET else []
+
     def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
         """Such a node of such a model; a Gemm only where it has to bring its addend to the shape of the product."""
         if graph.opset >= FIRST_OPSET or (node.op_type == "Gemm" and graph.rank(node.input(2)) == 2):

@@ -49,6 +49,12 @@ class SparseWeights(Pass):
         ),
     )
 
+    def candidates(self, graph: Graph, target: Target) -> list[Node]:
+        """Sparse Constant nodes alone, where the model has no sparse initializers."""
+        if graph.model.proto.graph.sparse_initializer:
+            return super().candidates(graph, target)
+        return [node for node in graph.nodes_of(("Constant",), ("",)) if "sparse_value" in node.attributes]
+
     def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
         """A sparse tensor among the inputs, or in the node."""
         if node.op_type == "Constant" and "sparse_value" in node.attributes:

@@ -24,7 +24,6 @@ from __future__ import annotations
 from onnx import TensorProto
 
 from trtconv.passes.core import Example, Graph, Node, Pass, Refused, Replacement, Target, Trouble, refused, silent
-from trtconv.passes.core.external import is_external
 
 FURTHEST = 2**31 - 1
 KEYS = ("location", "offset", "length", "checksum")
@@ -48,11 +47,16 @@ class WeightsOutOfReach(Pass):
         ),
     )
 
+    def candidates(self, graph: Graph, target: Target) -> list[Node]:
+        """No node of a model whose weights are all in its own file."""
+        outside = any(graph.model.is_outside(t) for g in graph.model.graphs() for t in g.initializers.values())
+        return super().candidates(graph, target) if outside else []
+
     def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
         """A node that reads a weight whose place the target does not understand."""
         for tensor in node.inputs:
             proto = graph.constant_proto(tensor) if tensor else None
-            if proto is None or not is_external(proto):
+            if proto is None or not graph.model.is_outside(proto):
                 continue
             if target.before(7, 1):
                 return refused(f"{target.title} reads no external data, and {tensor} is in an external file")

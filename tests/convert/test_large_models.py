@@ -110,6 +110,13 @@ def test_a_large_file_is_fixed_without_its_weights(tmp_path: Path) -> None:
     np.testing.assert_array_equal(run(written, FEED)[0], run(onnx.load(source), FEED)[0])
 
 
+def test_weights_of_a_large_file_are_no_external_data_to_an_old_parser(tmp_path: Path) -> None:
+    named = [f.pass_name for f in trtconv.lint(single(tmp_path / "m.onnx"), target="tensorrt-7.0").findings]
+    assert "weights-out-of-reach" not in named
+    named = [f.pass_name for f in trtconv.lint(external(tmp_path / "e.onnx"), target="tensorrt-7.0").findings]
+    assert "weights-out-of-reach" in named
+
+
 def test_a_large_file_is_verified_and_built(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = single(tmp_path / "m.onnx")
     assert main(["fix", str(source), "-o", str(tmp_path / "out.onnx")]) == 0
