@@ -21,6 +21,7 @@ SCALED = "s = Constant<value=float {-1}>()  z = Constant<value=int8 {0}>()  y = 
 BY_PLACE = "y = BatchNormalization<spatial=0>(x, s, s, s, s)"
 STARTS = "y = Slice(x, s, s)"
 SHAPED = "s = Cast<to=7>(x)  y = ConstantOfShape(s)"
+CACHE = "y = TensorScatter(x, x)"
 SCANNED = "int64[2] n, float[2] a, float[2,5] x"
 SCAN = "y, z = Scan<num_scan_inputs=1, body = b (float i, float e) => (float o, float q) " + (
     "{ o = Add(i, e)  q = Neg(e) }>(n, a, x)"
@@ -151,6 +152,8 @@ CASES: list[tuple[str, str, str, Ranges]] = [
             ("computed-argument", "starts of open number", 13, "float[4,4] x, int64[K] s", "float y", STARTS, ALL),
             ("data-dependent-shape", "of floats", 13, "float[2] x", "float y", SHAPED, ALL),
             ("data-dependent-shape", "of integers", 13, "int64[2] x", "float y", SHAPED, {}),
+            ("tensor-scatter-form", "three axes", 24, "float[2,4,3] x", "float y", CACHE, {"refused": ("10.15", None)}),
+            ("tensor-scatter-form", "four axes", 24, "float[2,1,4,3] x", "float y", CACHE, {}),
             ("undefined-form", "matrices", 13, "float[3,4] x, float[4,5] w", "float y", "y = Gemm(x, w)", {}),
             ("refused-scan", "lengths", 8, SCANNED, "float y", SCAN, ALL),
             ("refused-scan", "no state", 13, "float[5,3] x", "float y", STATELESS, ALL),

@@ -278,6 +278,21 @@ def refused_scan(draw: Draw) -> Case:
     return Case("tensorrt-10.3", text, {"a": draw.values(state), "x": draw.values(scanned)}, opset=8)
 
 
+def tensor_scatter_form(draw: Draw) -> Case:
+    before, after = draw.sizes(most=1, smallest=1), draw.sizes(most=1, smallest=1)
+    batch, room = draw.integer(1, 3), draw.integer(1, 4)
+    rows, mode = draw.integer(1, room), draw.of("linear", "circular")
+    cache, update = [batch, *before, room, *after], [batch, *before, rows, *after]
+    axis = draw.of(str(len(before) + 1), str(-len(after) - 1))
+    starts = np.random.default_rng(draw.integer(0, 9)).integers(
+        0, room if mode == "circular" else room - rows + 1, batch
+    )
+    given_starts = draw.of("", ", w")
+    text = f"""(float{cache} x, float{update} u, int64[{batch}] w) => (float{cache} y) {{
+        c = Neg(x) y = TensorScatter <axis = {axis}, mode = "{mode}"> (c, u{given_starts}) }}"""
+    return Case("tensorrt-rtx-1.7", text, {"x": draw.values(cache), "u": draw.values(update), "w": starts}, opset=24)
+
+
 def uncounted_loop(draw: Draw) -> Case:
     trips, limit = draw.of("", "m"), draw.integer(-5, 12)
     text = f"""(int64 x) => (int64 y) <int64 m = {{9223372036854775807}}, bool go = {{1}}, int64 k = {{{limit}}}> {{
@@ -303,6 +318,7 @@ CASES: dict[str, Callable[[Draw], Case]] = {
     "quantized-constant": quantized_constant,
     "refused-dropout": refused_dropout,
     "refused-scan": refused_scan,
+    "tensor-scatter-form": tensor_scatter_form,
     "uncounted-loop": uncounted_loop,
     "unread-attribute": unread_attribute,
     "unread-outputs": unread_outputs,
@@ -317,7 +333,7 @@ CASES: dict[str, Callable[[Draw], Case]] = {
 @given(data=st.data())
 def test_same(name: str, data: st.DataObject) -> None:
     case = CASES[name](Draw(data))
-    version = 10 if case.opset > 18 else 8
+    version = 12 if case.opset > 22 else 10 if case.opset > 18 else 8
     before = parse(f"<ir_version: {version}, opset_import: [{case.imports.format(opset=case.opset)}]> g {case.text}")
     result = trtconv.fix(before, target=case.target, only=[name], evidence=False)
     assert {e.pass_name for e in result.edits} == {name}

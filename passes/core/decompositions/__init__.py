@@ -78,6 +78,7 @@ DECOMPOSITIONS: dict[str, Callable[[Node, Graph], Replacement]] = {
     "SequenceAt": sequences.at,
     "SequenceLength": sequences.length,
     "Sign": logic.sign,
+    "TensorScatter": indexing.tensor_scatter,
     "Trilu": logic.trilu,
     "Xor": logic.xor,
 }

@@ -28,6 +28,26 @@ def compress(node: Node, graph: Graph) -> Replacement:
     return r
 
 
+def tensor_scatter(node: Node, graph: Graph) -> Replacement:
+    """TensorScatter: for each place of the cache the row of the update that falls there, if one does."""
+    cache, update = (graph.shape(t) for t in node.inputs[:2])
+    if cache is None or update is None:
+        raise Refused("the shape of its cache or of its update is not known")
+    rank, axis = len(cache), node.attr_int("axis", -2) % len(cache)
+    room, rows = cache[axis], update[axis]
+    if not isinstance(room, int) or not isinstance(rows, int) or not rows:
+        raise Refused("its sequences are of open length")
+    r = Replacement(graph, node)
+    places = r.constant(np.arange(room).reshape([-1 if i == axis else 1 for i in range(rank)]), np.int64)
+    offset = r.op("Sub", places, r.reshape(node.input(2), [-1] + [1] * (rank - 1))) if node.input(2) else places
+    if node.attr_string("mode", "linear") == "circular":
+        offset = r.op("Mod", offset, r.constant(room, np.int64))
+    row = r.op("Min", r.op("Max", offset, r.constant(0, np.int64)), r.constant(rows - 1, np.int64))
+    found = r.op("GatherElements", node.input(1), r.op("Expand", row, r.shape(node.input(0))), axis=axis)
+    r.op("Where", r.op("Equal", offset, row), found, node.input(0), into=node.outputs[0])
+    return r
+
+
 def max_unpool(node: Node, graph: Graph) -> Replacement:
     """MaxUnpool to the size that the kernel gives: zeros, and the values scattered into them."""
     shape = graph.shape(node.input(0))
