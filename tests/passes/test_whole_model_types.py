@@ -48,7 +48,7 @@ def test_half_weights_are_stored_as_bytes(place: str, bits: list[int]) -> None:
 
 
 @SETTINGS
-@given(values=VALUES, ops=st.lists(st.sampled_from(["Abs", "Neg", "Relu", "Sqrt", "Identity"]), max_size=3))
+@given(values=VALUES, ops=st.lists(st.sampled_from(["Abs", "Neg", "Relu", "Identity"]), max_size=3))
 def test_double_becomes_float(values: list[float], ops: list[str]) -> None:
     chain = " ".join(f"t{i + 1} = {op}(t{i})" for i, op in enumerate(ops))
     before = parse(f"""<ir_version: 7, opset_import: ["": 11]> g (double[N] x) => (double[N] y, float[N] z, bool[N] b)
