@@ -111,8 +111,9 @@ def test_same_samples(case: tuple[onnx.ModelProto, dict[str, int]], version: str
         assume(False)
     fixed = trtconv.fix(model, target=f"tensorrt-{version}", only=PASSES, evidence=False)
     assert not fixed.crashes
-    exact = model.graph.node[0].attribute[0].s == b"nearest"
-    assert_same(model, fixed.model, feed, "exact" if exact else "rounding")
+    # ONNX Runtime computes places in float32: cubic weights, which are steep, are off by up to 2e-6 of the range.
+    safety = {b"nearest": "exact", b"linear": "rounding", b"cubic": "approximate"}[model.graph.node[0].attribute[0].s]
+    assert_same(model, fixed.model, feed, safety)
     assert not trtconv.fix(fixed.model, target=f"tensorrt-{version}", only=PASSES, evidence=False).edits
     assert fixed.ok, [(f.why, f.refusal) for f in fixed.remaining]
 
