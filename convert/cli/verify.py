@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,7 @@ from trtconv.errors import BadInput
 
 if TYPE_CHECKING:
     from trtconv.config import ModelConfig
+    from trtconv.parity import Parity
 
 WHAT, FED, JUDGED = "What is compared", "What is fed", "How it is judged"
 
@@ -100,13 +103,25 @@ def command(
                 error_curve=error_curve is not None,
                 **_settings(one, given),
             )
-        if save_inputs is not None:
-            result.save_inputs(Path(save_inputs, one.path.stem) if len(choice.models) > 1 else save_inputs)
-        if error_curve is not None and result.curve is not None:
-            drawn = Path(error_curve)
-            result.curve.save(drawn.with_stem(f"{drawn.stem}-{one.path.stem}") if len(choice.models) > 1 else drawn)
-        results.append((str(one.path), result))
+        stem = one.path.stem if len(choice.models) > 1 else ""
+        written = [*_save_inputs(result, save_inputs, stem), *_save_curve(result, error_curve, stem)]
+        results.append((str(one.path), replace(result, notes=(*result.notes, *written))))
     return finish("verify", results, as_json)
+
+
+def _save_inputs(result: Parity, folder: str | None, stem: str) -> Iterator[str]:
+    """Keep what was fed, in a folder of its own for each of several models, and say where."""
+    if folder is not None:
+        place = Path(folder, stem)
+        result.save_inputs(place)
+        yield f"what was fed is kept in {place}"
+
+
+def _save_curve(result: Parity, file: str | None, stem: str) -> Iterator[str]:
+    """Draw the error curve, in a file of its own for each of several models, and say where."""
+    if file is not None and result.curve is not None:
+        path = Path(file)
+        yield f"the error curve is in {result.curve.save(path.with_stem(f'{path.stem}-{stem}') if stem else path)}"
 
 
 def _expected(declared: ModelConfig, reference: str | None, golden: str | None) -> dict[str, Any]:

@@ -101,7 +101,9 @@ def test_the_command_line_draws_it_and_says_the_sentence(
     onnx.save(parse(CHAIN % 1.01), "b.onnx")
     command = ["verify", "b.onnx", "--reference", "a.onnx", "--runtimes", "onnxruntime", "--error-curve"]
     assert main([*command, "curve.html"]) == 1
-    assert "the error jumps at c1" in " ".join(capsys.readouterr().out.split())
+    said = " ".join(capsys.readouterr().out.split())
+    assert "the error jumps at c1" in said
+    assert "the error curve is in curve.html" in said
     assert "<svg" in Path("curve.html").read_text("utf-8")
     assert main([*command, "curve.pdf"]) == 2
     assert ".html, .svg, .png, .json" in " ".join(capsys.readouterr().err.split())
