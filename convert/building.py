@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trtconv.errors import BadInput
+from trtconv.isolate import Limits
 from trtconv.parser.parsing import on_disk
 from trtconv.runtimes.builder_config import Flags
 
@@ -104,6 +105,7 @@ def build(
     refit: bool = False,
     timing_cache: str | os.PathLike[str] | None = None,
     tf32: bool = False,
+    marked: Iterable[str] = (),
     time_limit: float | None = None,
     memory_limit: str | int | None = None,
     on_progress: Callable[[str], None] | None = None,
@@ -113,7 +115,8 @@ def build(
     `source` is a path or a ModelProto (which needs an `output`; by default a path's suffix becomes `.engine`).
     `shapes` are texts as of `--shapes`, or profiles. `target` names the product, and the version if it matters.
     The options have the meaning that trtexec gives them, the precision being what the graph says. Sizes are bytes or
-    texts like `8G`, `time_limit` is in seconds.
+    texts like `8G`, `time_limit` is in seconds. Tensors inside whose names are `marked` become outputs of the engine,
+    too, as far as it can give them; that keeps TensorRT from fusing across them.
 
     Raises BadInput for a model, shapes or options that cannot be used and an output that cannot be written,
     BuildRefused when the parser or the builder refuses the model, Unavailable where product, version or GPU is
@@ -137,7 +140,8 @@ def build(
     flags, notes = checked_flags(product, flags)
     with on_disk(source) as path:
         profiles, hashed = _read(path, shapes)
-        job = _Job(product, path, engine, profiles, flags, time_limit, _bytes(memory_limit), on_progress)
+        limits = Limits(time_limit, _bytes(memory_limit))
+        job = _Job(product, path, engine, profiles, flags, tuple(marked), limits, on_progress)
         return _build(job, hashed, notes)
 
 
@@ -148,13 +152,13 @@ class _Job:
     output: Path
     profiles: tuple[ShapeProfile, ...]
     flags: Flags
-    time_limit: float | None
-    memory_limit: int | None
+    marked: tuple[str, ...]
+    limits: Limits
     on_progress: Callable[[str], None] | None
 
     def run(self, temporary: Path) -> Built:
         """Build into `temporary`, in a child process. Raises BuildRefused and what `isolated` raises."""
-        from trtconv.isolate import Limits, isolated
+        from trtconv.isolate import isolated
         from trtconv.refusing import refusal
         from trtconv.runtimes.engine import build_engine
 
@@ -164,8 +168,9 @@ class _Job:
             str(temporary),
             self.profiles,
             self.flags,
+            self.marked,
             what=f"building {self.model.name} with {self.product.title}",
-            limits=Limits(self.time_limit, self.memory_limit),
+            limits=self.limits,
             environment=self.product.environment,
             on_report=self.on_progress,
         )

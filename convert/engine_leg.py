@@ -38,6 +38,48 @@ class EngineRequest:
     criteria: Criteria
     limits: Limits
 
+    @property
+    def product(self) -> Product:
+        """What builds and runs it."""
+        return product_named(self.runtime)
+
+    @property
+    def title(self) -> str:
+        """Product and version, where it is installed."""
+        return f"{self.product.title} {self.product.version}" if self.product.is_installed else self.product.title
+
+    def covering(self, cases: Sequence[Case]) -> EngineRequest:
+        """The same with a profile for all cases, where no shapes were given."""
+        return self if self.shapes else replace(self, shapes=[covering(cases)])
+
+    def run(self, cases: Sequence[Case], marked: Sequence[str] = ()) -> list[Feed]:
+        """Build an engine and run the cases on it; tensors inside that are `marked` come out, too.
+
+        Raises what `build` raises, and NativeFailure.
+        """
+        from trtconv.building import build
+        from trtconv.runtimes.inference import run_engine
+
+        with tempfile.TemporaryDirectory(prefix="trtconv-") as folder:
+            engine = build(
+                self.source,
+                shapes=self.shapes,
+                output=Path(folder, "model.engine"),
+                target=self.runtime,
+                tf32=self.criteria.tf32,
+                marked=marked,
+                time_limit=self.limits.seconds,
+                memory_limit=self.limits.memory,
+            )
+            return isolated(
+                run_engine,
+                str(engine.path),
+                [(case.profile, case.feed) for case in cases],
+                what=f"running the engine with {self.product.title}",
+                limits=self.limits,
+                environment=self.product.environment,
+            )
+
 
 def engine_legs(
     request: EngineRequest,
@@ -51,15 +93,14 @@ def engine_legs(
 
     Raises NativeFailure when TensorRT crashes or passes a limit.
     """
-    product = product_named(request.runtime)
-    title = f"{product.title} {product.version}" if product.is_installed else product.title
+    title = request.title
     heads = [Leg(request.runtime, expected.title, title)] if cases else []
     heads += [Leg(request.runtime, *titles(title), kind="consistency")] if batches else []
     fed = [*cases, *(case for batch in batches for case in batch.cases)]
     try:
-        if reason := why_not(product):
+        if reason := why_not(request.product):
             raise Unavailable(reason)
-        outputs = _run(request, product, fed)
+        outputs = request.covering(fed).run(fed)
     except Unavailable as error:
         yield from (replace(leg, not_run=error.what) for leg in heads)
         return
@@ -97,30 +138,6 @@ def why_not(product: Product) -> str:
     if not find_gpus():
         return f"an engine of {product.title} {product.version} needs an NVIDIA GPU, and this machine has none"
     return ""
-
-
-def _run(request: EngineRequest, product: Product, cases: Sequence[Case]) -> list[Feed]:
-    from trtconv.building import build
-    from trtconv.runtimes.inference import run_engine
-
-    with tempfile.TemporaryDirectory(prefix="trtconv-") as folder:
-        engine = build(
-            request.source,
-            shapes=request.shapes or [covering(cases)],
-            output=Path(folder, "model.engine"),
-            target=request.runtime,
-            tf32=request.criteria.tf32,
-            time_limit=request.limits.seconds,
-            memory_limit=request.limits.memory,
-        )
-        return isolated(
-            run_engine,
-            str(engine.path),
-            [(case.profile, case.feed) for case in cases],
-            what=f"running the engine with {product.title}",
-            limits=request.limits,
-            environment=product.environment,
-        )
 
 
 def covering(cases: Sequence[Case]) -> ShapeProfile:

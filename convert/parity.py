@@ -108,7 +108,7 @@ class Parity:
     seed: int
     notes: tuple[str, ...] = ()
     parting: Parting | None = None
-    """Where the model parts from the original, when that was asked for and they differ in ONNX Runtime."""
+    """Where the model parts from what is expected, in ONNX Runtime or in an engine, when that was asked for."""
     saved: Path | None = None
     """The golden file that was written."""
     noise: Noise | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from trtconv.comparison.consistency import Consistency, check_consistency
 from trtconv.comparison.criteria import Criteria
 from trtconv.comparison.golden import Golden, read_golden, recording
 from trtconv.comparison.noise import measure, weigh
-from trtconv.divergence.tracing import Tracing
+from trtconv.divergence.tracing import Inside, Tracing, TwoModels
 from trtconv.errors import BadInput
 from trtconv.feeding.cases import Cases, Feeding
 from trtconv.parity import Leg, Parity
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from trtconv.comparison.comparing import Expected
     from trtconv.comparison.consistency import Agreement
     from trtconv.comparison.noise import Noise
+    from trtconv.engine_leg import EngineRequest
     from trtconv.feeding.batches import Batch
     from trtconv.feeding.inputs import Case
     from trtconv.passes.core import Model
@@ -63,12 +65,7 @@ class Verification:
             *agreement.notes,
             *(noise.warnings if noise is not None else ()),
         ]
-        parting = curve = None
-        if original is not model:
-            parting = self.tracing.parting(original, model, legs, ran, notes)
-            curve = self.tracing.error_curve(original, model, legs, ran, notes)
-        elif self.tracing.bisect or self.tracing.curve:
-            notes.append("where errors arise can be told of two models only, which --reference gives")
+        parting, curve = self.tracing.look(list(self._insides(original, model, legs, ran, criteria)), ran, notes)
         saved = Path(self.subject.save_golden) if self.subject.save_golden is not None else None
         return Parity(tuple(legs), tuple(ran), self.feeding.seed, tuple(notes), parting, saved, noise, curve)
 
@@ -125,14 +122,38 @@ class Verification:
         agreement: Agreement,
         checked: Sequence[Batch],
     ) -> Iterator[Leg]:
-        from trtconv.engine_leg import EngineRequest, engine_legs
+        from trtconv.engine_leg import engine_legs
 
-        criteria = replace(criteria, tf32=self.runs.tf32)
         for runtime in self.runs.engines:
-            request = EngineRequest(self.subject.source, runtime, self.feeding.shapes, criteria, self.runs.limits)
             compared = cases if runtime in self.runs.compared else ()
             batches = checked if runtime in self.runs.checked else ()
-            yield from engine_legs(request, expected, compared, agreement, batches)
+            yield from engine_legs(self._request(runtime, criteria), expected, compared, agreement, batches)
+
+    def _request(self, runtime: str, criteria: Criteria) -> EngineRequest:
+        from trtconv.engine_leg import EngineRequest
+
+        criteria = replace(criteria, tf32=self.runs.tf32)
+        return EngineRequest(self.subject.source, runtime, self.feeding.shapes, criteria, self.runs.limits)
+
+    def _insides(
+        self, original: Model, model: Model, legs: Sequence[Leg], cases: Sequence[Case], criteria: Criteria
+    ) -> Iterator[tuple[Leg, Inside]]:
+        """The comparisons of two models and with engines that can be looked into."""
+        from trtconv.divergence.marking import OneEngine
+        from trtconv.engine_tap import InEngine
+
+        twin = original
+        for leg in legs:
+            if leg.kind != "parity" or leg.status == "not run":
+                continue
+            if leg.runtime == "onnxruntime":
+                if original is not model:
+                    yield leg, TwoModels(original, model)
+                if leg.status == "passed":
+                    twin = model  # which is as good, and has every tensor that the engine has
+            elif not leg.failure:
+                request = self._request(leg.runtime, criteria).covering(cases)
+                yield leg, OneEngine(twin, model, request.title, request.criteria, partial(InEngine, request))
 
 
 def _side(model: Model) -> Side:

@@ -64,9 +64,9 @@ def verify(
     come out as it does alone, in another order and with other rows beside it, at min, opt, max and odd sizes. Outputs
     that match a pattern of `mixes_rows` are excused.
 
-    With `bisect`, outputs that differ from the reference in ONNX Runtime are followed to the first tensor that does,
-    and to the one of `edits` (those of a Fix) that wrote it. With `error_curve`, the error of every tensor inside is
-    measured against the reference's.
+    With `bisect`, outputs that differ are followed to the first tensor that does, and to the one of `edits` (those of
+    a Fix) that wrote it. With `error_curve`, the error of every tensor inside is measured against what is expected.
+    Both look into the first comparison that fails, in ONNX Runtime or in an engine.
 
     With `time_limit` (seconds) or `memory_limit` (bytes, or 8G), all of it runs in a child process. Raises BadInput for
     models, shapes and inputs that cannot be used, NativeFailure beyond a limit.

@@ -61,7 +61,13 @@ def coarser(one: str, other: str) -> str:
 
 
 def precisions(graph: Graph) -> dict[str, str]:
-    """The coarsest precision in which anything that an output of `graph` depends on is computed, by output.
+    """The coarsest precision in which anything that an output of `graph` depends on is computed, by output."""
+    found = inner_precisions(graph)
+    return {name: found[name] for name in graph.outputs if found.get(name)}
+
+
+def inner_precisions(graph: Graph) -> dict[str, str]:
+    """The same for every tensor that `graph` computes; empty for what depends on no floats.
 
     Weights that are merely stored in fewer bits do not count, activations that are quantized do.
     """
@@ -72,7 +78,7 @@ def precisions(graph: Graph) -> dict[str, str]:
             arriving = coarser(arriving, found.get(name, ""))
         for name in node.outputs:
             found[name] = coarser(arriving, "" if _is_stored(node, graph) else _precision(name, node, graph))
-    return {name: found[name] for name in graph.outputs if found.get(name)}
+    return found
 
 
 def _is_stored(node: Node, graph: Graph) -> bool:

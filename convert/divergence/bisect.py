@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from trtconv.feeding.inputs import Case
     from trtconv.passes.core import Edit, Graph, Model, Node
     from trtconv.runtimes.running import Array
+
+    Floor = Callable[[str, Array], float]
 
 FLOOR = 32
 """Units of roundoff, relative to the tensor's range, below which both sides count as equal: what re-associated
@@ -48,6 +50,8 @@ class Parting:
     """The node that the pass rewrote, where the node comes from an edit."""
     where: str = "ONNX Runtime"
     """What ran the model."""
+    remark: str = ""
+    """What else a reader should know of how it was found."""
 
     def to_json(self) -> dict[str, object]:
         """All fields."""
@@ -57,7 +61,8 @@ class Parting:
         edit = f", written by {self.pass_name} at {self.edit}" if self.pass_name else ""
         where = "" if self.where == "ONNX Runtime" else f" in {self.where}"
         at = f"{self.tensor} ({self.op_type} {self.node}{edit})"
-        return f"they part{where} at {at}, case {self.case!r}: {self.difference}"
+        remark = f"; {self.remark}" if self.remark else ""
+        return f"they part{where} at {at}, case {self.case!r}: {self.difference}{remark}"
 
 
 def find_parting(original: Model, model: Model, case: Case, edits: Sequence[Edit] = ()) -> Parting | None:
@@ -71,12 +76,12 @@ def find_parting(original: Model, model: Model, case: Case, edits: Sequence[Edit
     pairs = pairs_of(original.main, model.main, edits)
     search = Search(model.main, expected, case, edits)
     try:
-        return search.among(pairs, InOnnxRuntime(model, case.feed))
+        return search.among(pairs, _Candidate(InOnnxRuntime(model, case.feed)))
     except CandidateFailed:
         count = _runnable(model, case)
         made = {o for node in nodes[:count] for o in node.outputs}
         left = {name: twin for name, twin in pairs.items() if name in made}
-        found = search.among(left, InOnnxRuntime(model, case.feed, count))
+        found = search.among(left, _Candidate(InOnnxRuntime(model, case.feed, count)))
         return found or search.at_failure(nodes[count], pairs, original.main)
 
 
@@ -107,13 +112,17 @@ class Search:
     case: Case
     edits: Sequence[Edit] = ()
     where: str = "ONNX Runtime"
+    floor: Floor = field(default=lambda name, want: floor_of(want))
+    """Errors relative to the range up to which a tensor counts as equal."""
+    per_run: int | None = None
+    """Tensors that are looked at in one run; None for as many as memory allows."""
     _errors: dict[str, float] = field(default_factory=dict)
     """By tensor of the model that was looked at: the largest difference relative to the tensor's range."""
 
     def among(self, pairs: Mapping[str, str], actual: Tap) -> Parting | None:
-        """The first difference among tensors in topological order. Raises CandidateFailed where `actual` does."""
+        """The first difference among tensors in topological order. Raises what both sides raise."""
         self._errors = {}
-        waiting = batches(pairs, self.graph, self.case.feed)
+        waiting = batches(pairs, self.graph, self.case.feed, self.per_run)
         if len(waiting) <= MOST_RUNS:
             return next((found for batch in waiting if (found := self._first_in(batch, actual))), None)
         found, low, high = None, 0, len(waiting)
@@ -126,9 +135,9 @@ class Search:
     def _first_in(self, batch: Mapping[str, str], actual: Tap) -> Parting | None:
         found: Parting | None = None
         try:
-            for name, want, got in tapped(self.expected, _Candidate(actual), batch):
+            for name, want, got in tapped(self.expected, actual, batch):
                 error = self._errors[name] = distance(want, got)
-                if found is None and error > floor_of(want) and error > JUMP * self._arriving(name):
+                if found is None and error > self.floor(name, want) and error > JUMP * self._arriving(name):
                     found = self._parting(name, compare(want, got, EXACT))
         except CandidateFailed:
             if found is None:

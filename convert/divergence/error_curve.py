@@ -15,6 +15,7 @@ from trtconv.passes.core.node import reads
 if TYPE_CHECKING:
     import os
 
+    from trtconv.divergence.bisect import Floor
     from trtconv.feeding.inputs import Case
     from trtconv.passes.core import Edit, Graph, Model
 
@@ -52,10 +53,19 @@ class ErrorCurve:
 
     case: str
     layers: tuple[Layer, ...]
+    where: str = "ONNX Runtime"
+    """What ran the model."""
+    remark: str = ""
+    """What else a reader should know of how it was measured."""
 
     @property
     def sentence(self) -> str:
         """Whether the error jumps, and where, or creeps."""
+        where = "" if self.where == "ONNX Runtime" else f"in {self.where}, "
+        return f"{where}{self._course}" + (f"; {self.remark}" if self.remark else "")
+
+    @property
+    def _course(self) -> str:
         if not self.layers:
             return "no tensor inside is in both models"
         worst = max(self.layers, key=lambda layer: layer.of_range)
@@ -75,8 +85,9 @@ class ErrorCurve:
         return f"the error jumps at {place}, {grown}; {peak}"
 
     def to_json(self) -> dict[str, object]:
-        """`{"case", "sentence", "layers": [...]}`."""
-        return {"case": self.case, "sentence": self.sentence, "layers": [asdict(layer) for layer in self.layers]}
+        """`{"case", "where", "sentence", "layers": [...]}`."""
+        layers = [asdict(layer) for layer in self.layers]
+        return {"case": self.case, "where": self.where, "sentence": self.sentence, "layers": layers}
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write it as .html, .svg, .png or .json, whole or not at all, and return where.
@@ -96,20 +107,20 @@ def measure_curve(original: Model, model: Model, case: Case, edits: Sequence[Edi
     """The curve of both models in ONNX Runtime. Raises one of `failures()` where one of them does not run."""
     pairs = pairs_of(original.main, model.main, edits)
     expected, actual = (InOnnxRuntime(one, case.feed) for one in (original, model))
-    return curve_of(model.main, pairs, expected, actual, case, edits)
-
-
-def curve_of(
-    graph: Graph, pairs: Mapping[str, str], expected: Tap, actual: Tap, case: Case, edits: Sequence[Edit] = ()
-) -> ErrorCurve:
-    """The curve of a model with the graph `graph`, whatever runs it."""
-    layers = _layers(graph, pairs, expected, actual, case, edits)
+    layers = layers_of(model.main, pairs, expected, actual, case, edits)
     return ErrorCurve(case.name, tuple(layers))
 
 
-def _layers(
-    graph: Graph, pairs: Mapping[str, str], expected: Tap, actual: Tap, case: Case, edits: Sequence[Edit]
+def layers_of(
+    graph: Graph,
+    pairs: Mapping[str, str],
+    expected: Tap,
+    actual: Tap,
+    case: Case,
+    edits: Sequence[Edit] = (),
+    floor: Floor = lambda name, want: floor_of(want),
 ) -> Iterator[Layer]:
+    """Every float tensor of a model with the graph `graph`, whatever runs it, in topological order."""
     depths, errors = depths_of(graph), dict[str, float]()
     for batch in batches(pairs, graph, case.feed):
         for name, want, got in tapped(expected, actual, batch):
@@ -129,7 +140,7 @@ def _layers(
                 found.max_rel,
                 found.max_ulp or 0,
                 error,
-                floor_of(want),
+                floor(name, want),
                 arriving,
                 edit.pass_name if edit else "",
             )

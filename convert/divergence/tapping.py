@@ -85,14 +85,15 @@ def pairs_of(original: Graph, model: Graph, edits: Sequence[Edit] = ()) -> dict[
     return found
 
 
-def batches(pairs: Mapping[str, str], graph: Graph, feed: Feed) -> list[dict[str, str]]:
-    """The pairs, as many at a time as one run may keep."""
+def batches(pairs: Mapping[str, str], graph: Graph, feed: Feed, per_run: int | None = None) -> list[dict[str, str]]:
+    """The pairs, as many at a time as one run may keep, or `per_run`."""
+    most = per_run or TENSORS_PER_RUN
     rows = next((value.shape[0] for value in feed.values() if value.ndim), 1)
     found: list[dict[str, str]] = []
     kept = 0
     for name, twin in pairs.items():
         size = _bytes(graph, name, rows)
-        if not found or kept + size > BYTES_PER_RUN or len(found[-1]) == TENSORS_PER_RUN:
+        if not found or kept + size > BYTES_PER_RUN or len(found[-1]) == most:
             found.append({})
             kept = 0
         found[-1][name] = twin

@@ -1,10 +1,12 @@
-"""What is looked into inside two models: where they part, and how the error grows from tensor to tensor."""
+"""What is looked into inside a comparison: where both sides part, and how the error grows from tensor to tensor."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+
+from trtconv.errors import TrtconvError
 
 if TYPE_CHECKING:
     from trtconv.divergence.bisect import Parting
@@ -13,8 +15,38 @@ if TYPE_CHECKING:
     from trtconv.parity import Leg
     from trtconv.passes.core import Edit, Model
 
+OF_WHAT = "of two models only, which --reference gives, or of an engine that runs"
+CREEPS = "they part nowhere at once: the error grows from node to node"
 
-WRONG = ("onnxruntime", "parity", "failed")
+
+class Inside(Protocol):
+    """The inside of a comparison, at one case at a time. Raises one of `failures()` and any TrtconvError."""
+
+    def parting(self, case: Case, edits: Sequence[Edit]) -> Parting | str:
+        """Where both sides part, or why that cannot be told."""
+
+    def curve(self, case: Case, edits: Sequence[Edit]) -> ErrorCurve:
+        """The error of every tensor."""
+
+
+@dataclass(frozen=True)
+class TwoModels:
+    """Two models, both in ONNX Runtime."""
+
+    original: Model
+    model: Model
+
+    def parting(self, case: Case, edits: Sequence[Edit]) -> Parting | str:
+        """The first tensor that differs."""
+        from trtconv.divergence.bisect import find_parting
+
+        return find_parting(self.original, self.model, case, edits) or CREEPS
+
+    def curve(self, case: Case, edits: Sequence[Edit]) -> ErrorCurve:
+        """The error of every tensor that both have."""
+        from trtconv.divergence.error_curve import measure_curve
+
+        return measure_curve(self.original, self.model, case, edits)
 
 
 @dataclass(frozen=True)
@@ -25,46 +57,52 @@ class Tracing:
     edits: Sequence[Edit] = ()
     curve: bool = False
 
-    def parting(
-        self, original: Model, model: Model, legs: Sequence[Leg], cases: Sequence[Case], notes: list[str]
-    ) -> Parting | None:
-        """Where the first case that differs parts; None where nothing was asked or differs, with a note otherwise."""
-        from trtconv.divergence.bisect import find_parting
-        from trtconv.runtimes.onnxruntime import failures, reason
+    def look(
+        self, comparisons: Sequence[tuple[Leg, Inside]], cases: Sequence[Case], notes: list[str]
+    ) -> tuple[Parting | None, ErrorCurve | None]:
+        """Where the first comparison that failed parts, and its curve; where none failed, the curve of the last.
 
-        if not self.bisect or not _failed(legs):
-            return None
-        case = _case(legs, cases)
+        At its first case that differs. What cannot be told is said in a note.
+        """
+        if not cases or not (self.bisect or self.curve):
+            return None, None
+        if not comparisons:
+            notes.append(f"where errors arise can be told {OF_WHAT}")
+            return None, None
+        leg, inside = next((one for one in comparisons if one[0].status == "failed"), comparisons[-1])
+        case = _case(leg, cases)
+        parting = self._parting(inside, case, notes) if self.bisect and leg.status == "failed" else None
+        return parting, self._curve(inside, case, notes) if self.curve else None
+
+    def _parting(self, inside: Inside, case: Case, notes: list[str]) -> Parting | None:
+        from trtconv.runtimes.onnxruntime import reason
+
         try:
-            found = find_parting(original, model, case, self.edits)
-        except failures() as error:
-            notes.append(f"where they part cannot be told: {reason(error)}")
+            found = inside.parting(case, self.edits)
+        except _failures() as error:
+            found = f"where they part cannot be told: {reason(error)}"
+        if isinstance(found, str):
+            notes.append(found)
             return None
-        if found is None:
-            notes.append("they part nowhere at once: the error grows from node to node")
         return found
 
-    def error_curve(
-        self, original: Model, model: Model, legs: Sequence[Leg], cases: Sequence[Case], notes: list[str]
-    ) -> ErrorCurve | None:
-        """The error of every tensor in the first case that differs, else in the first; None, with a note, without."""
-        from trtconv.divergence.error_curve import measure_curve
-        from trtconv.runtimes.onnxruntime import failures, reason
+    def _curve(self, inside: Inside, case: Case, notes: list[str]) -> ErrorCurve | None:
+        from trtconv.runtimes.onnxruntime import reason
 
-        if not self.curve or not cases:
-            return None
         try:
-            return measure_curve(original, model, _case(legs, cases), self.edits)
-        except failures() as error:
+            return inside.curve(case, self.edits)
+        except _failures() as error:
             notes.append(f"there is no error curve: {reason(error)}")
             return None
 
 
-def _failed(legs: Sequence[Leg]) -> list[Leg]:
-    return [leg for leg in legs if (leg.runtime, leg.kind, leg.status) == WRONG]
-
-
-def _case(legs: Sequence[Leg], cases: Sequence[Case]) -> Case:
+def _case(leg: Leg, cases: Sequence[Case]) -> Case:
     """The first case that differs, else the first."""
-    differing = {o.case for leg in _failed(legs) for o in leg.outputs if not o.passed}
+    differing = {o.case for o in leg.outputs if not o.passed}
     return next((c for c in cases if c.name in differing), cases[0])
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    from trtconv.runtimes.onnxruntime import failures
+
+    return (TrtconvError, *failures())

@@ -12,6 +12,7 @@ from typing import Any
 from trtconv.errors import BadInput
 from trtconv.isolate import report
 from trtconv.runtimes.builder_config import Flags, builder_config
+from trtconv.runtimes.marking import mark
 from trtconv.runtimes.network import Network, NetworkTensor, ParserError, parse_network, plain_text, runtime
 from trtconv.shapes import ShapeProfile
 
@@ -28,8 +29,10 @@ class Built:
     seconds: float = 0.0
 
 
-def build_engine(model: str, output: str, profiles: Sequence[ShapeProfile], flags: Flags) -> Built:
-    """Parse `model`, build it and write the serialized engine to `output`.
+def build_engine(
+    model: str, output: str, profiles: Sequence[ShapeProfile], flags: Flags, marked: Sequence[str] = ()
+) -> Built:
+    """Parse `model`, build it and write the serialized engine to `output`; `marked` tensors become outputs, too.
 
     Raises BadInput for a shape tensor without values, for an unknown compute capability, and where the engine cannot
     be written.
@@ -39,6 +42,7 @@ def build_engine(model: str, output: str, profiles: Sequence[ShapeProfile], flag
     parsed = parse_network(trt, model)
     if not parsed.accepted:
         return Built(trt.__version__, parsed.errors)
+    mark(parsed, marked)
     tensors = parsed.tensors
     _check_shape_tensors(tensors, profiles)
     report("the builder's start")
