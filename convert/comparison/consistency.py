@@ -49,8 +49,16 @@ class Consistency:
     """Shell patterns of output names."""
 
     def agreement(self, graph: Graph, criteria: Criteria) -> Agreement:
-        """An empty one, in which the outputs that mix rows are excused."""
+        """An empty one, in which the outputs that mix rows are excused.
+
+        Raises BadInput for a pattern that no output matches.
+        """
         found = Agreement(graph, criteria)
+        for pattern in self.mixes_rows if self.asked else ():
+            if not fnmatch.filter(graph.outputs, pattern):
+                raise BadInput(
+                    f"no output is called {pattern!r}", where="--mixes-rows", do=f"there are {', '.join(graph.outputs)}"
+                )
         for name in graph.outputs:
             if any(fnmatch.fnmatchcase(name, pattern) for pattern in self.mixes_rows):
                 found.excuse(name, f"output {name} may mix rows, as was said")

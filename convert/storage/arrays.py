@@ -51,6 +51,9 @@ UNREADABLE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile)
 def opened(path: Path) -> Iterator[Any]:
     """An .npz file, whose arrays are read when they are asked for; raises one of `UNREADABLE` for another file."""
     with path.open("rb") as file:
+        if not file.read(6).startswith((b"PK", b"\x93NUMPY")):  # numpy would take it for pickled objects
+            raise ValueError("it is no archive of arrays")
+        file.seek(0)
         found = np.load(file, allow_pickle=False)
         if isinstance(found, np.ndarray):
             raise ValueError("it holds one array without a name")

@@ -142,6 +142,8 @@ def test_outputs_can_be_excused() -> None:
     assert {o.name for o in parity.outputs} == {"z"}
     assert "output y may mix rows, as was said" in parity.notes
     assert checked(text, mixes_rows="*").exit_code == 3, "nothing is left to check"
+    with pytest.raises(trtconv.BadInput, match="no output is called 'w'"):
+        checked(text, mixes_rows=["y", "w"])
 
 
 @pytest.mark.parametrize(
@@ -255,6 +257,16 @@ def test_engines_are_checked_against_themselves(runtime: str) -> None:
     sound = trtconv.verify(model(SOUND["elementwise"]), consistency=True, runtimes=[runtime], shapes="x:1-2-5x4")
     assert [leg.kind for leg in sound.legs] == ["parity", "consistency"]
     assert sound.exit_code == 0
+
+
+def test_an_output_of_another_shape_shows_no_error_of_zero(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, axes in (("a", "[0, 1]"), ("b", "[1, 0]")):
+        onnx.save(model(f"(float[N,4] x) => (float[A,B] y) {{ y = Transpose<perm={axes}>(x) }}"), tmp_path / name)
+    command = ["verify", str(tmp_path / "b"), "--reference", str(tmp_path / "a"), "--shapes", "x:2x4"]
+    assert main([*command, "--runtimes", "onnxruntime", "--noise", "off"]) == 1
+    said = capsys.readouterr().out
+    assert "max abs" not in said
+    assert "shape [4, 2] instead of [2, 4]" in said
 
 
 @pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="there is a GPU")
