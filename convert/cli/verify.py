@@ -82,10 +82,10 @@ def command(
     import trtconv
     from trtconv.choice import choose_fixed, recorded_edits
     from trtconv.report.console import working
-    from trtconv.report.curve import check_suffix
+    from trtconv.report.curve import check_path
 
     if error_curve is not None:
-        check_suffix(Path(error_curve))
+        check_path(Path(error_curve))
     choice = choose_fixed(model)
     announce(choice, as_json)
     if save_golden is not None and len(choice.models) > 1:

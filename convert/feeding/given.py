@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -174,7 +175,8 @@ def save_cases(cases: Sequence[Case], folder: str | os.PathLike[str]) -> list[Pa
     except OSError as error:
         raise BadInput(f"cannot make the folder {folder}: {error.strerror}", where="--save-inputs") from error
     for number, case in enumerate(cases):
-        path = Path(folder, f"{number:03d} {case.name.removesuffix('.npz')}.npz")
+        name = re.sub(r"^\d{3} |\.npz$", "", case.name)  # that of inputs which were themselves saved before
+        path = Path(folder, f"{number:03d} {name}.npz")
         with writing(path), written_whole(path) as temporary, temporary.open("wb") as file, ArrayWriter(file) as arrays:
             for name, value in case.feed.items():
                 arrays.add(name, value)

@@ -30,20 +30,27 @@ def save_curve(curve: ErrorCurve, path: Path) -> Path:
     """Write the curve in the form that the suffix names. Raises BadInput and Unavailable."""
     from trtconv.storage.files import writing, written_whole
 
-    check_suffix(path)
+    check_path(path)
     content = _WRITERS[path.suffix.lower()](curve)
     with writing(path), written_whole(path) as temporary:
         temporary.write_bytes(content)
     return path
 
 
-def check_suffix(path: Path) -> None:
-    """Raises BadInput where the suffix names no form, Unavailable for a .png without Pillow."""
+def check_path(path: Path) -> None:
+    """Raises BadInput where the suffix names no form or the folder is missing, Unavailable for a .png without Pillow.
+
+    Before anything is run: a curve may take minutes to measure.
+    """
+    from trtconv.storage.files import writing
+
     if path.suffix.lower() not in _WRITERS:
         forms = ", ".join(_WRITERS)
         raise BadInput(f"{path} does not say which form an error curve is to have", do=f"end its name in {forms}")
     if path.suffix.lower() == ".png" and importlib.util.find_spec("PIL") is None:
         raise Unavailable("a .png needs Pillow", do="pip install pillow, or write .html or .svg instead")
+    with writing(path):
+        pass
 
 
 def _json(curve: ErrorCurve) -> bytes:

@@ -107,6 +107,10 @@ def test_the_command_line_draws_it_and_says_the_sentence(
     assert "<svg" in Path("curve.html").read_text("utf-8")
     assert main([*command, "curve.pdf"]) == 2
     assert ".html, .svg, .png, .json" in " ".join(capsys.readouterr().err.split())
+    assert main([*command, "absent/curve.svg"]) == 2
+    said = capsys.readouterr()
+    assert "there is no folder absent" in said.err
+    assert not said.out
 
 
 def test_an_unknown_form_is_refused() -> None:

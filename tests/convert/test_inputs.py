@@ -70,6 +70,8 @@ def test_what_was_fed_can_be_fed_again_bit_for_bit(tmp_path: Path) -> None:
     assert [p.name for p in paths] == ["000 min.npz", "001 opt.npz", "002 max.npz"]
     for one, other in zip(first.cases, again.cases, strict=True):
         assert one.feed["x"].tobytes() == other.feed["x"].tobytes()
+    twice = again.save_inputs(tmp_path / "twice")
+    assert [(p.name, p.read_bytes()) for p in twice] == [(p.name, p.read_bytes()) for p in paths]
     with pytest.raises(trtconv.BadInput, match="cannot make the folder"):
         first.save_inputs(paths[0])
 
