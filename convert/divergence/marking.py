@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from trtconv.passes.core import Edit, Model
     from trtconv.runtimes.running import Array, Feed
 
-CONFIRMED = "it does with no other tensor marked as output, too"
+CONFIRMED = "the same where that tensor alone is marked as an output"
 ONE_BY_ONE = "found with one tensor marked as output at a time: with many the engine fuses less, and this goes away"
 FUSED = "where they part cannot be told: with tensors marked as outputs the engine fuses less, and they part no more"
 
