@@ -148,7 +148,7 @@ def test_the_real_parser_refuses_before_and_takes_after() -> None:
     cases = zip(REFUSED.values(), spatial, strict=True)
     models = [model_of(op, opset, ["N", 2, *sizes], **attributes) for (op, opset, attributes), sizes in cases]
     shapes = [{"x": [2, 2, *sizes]} for sizes in spatial]
-    fixed = [trtconv.fix(m, target="tensorrt-rtx-1.7").model for m in models]
+    fixed = [trtconv.fix(m, target="tensorrt-rtx-1.7", evidence=False).model for m in models]
     verdicts = judge(list(zip(models + fixed, shapes * 2, strict=True)))
     for name, before, after in zip(REFUSED, verdicts, verdicts[len(models) :], strict=False):
         assert before is not None, f"{name}: taken as it is"
@@ -180,9 +180,8 @@ def test_the_real_parser_counts_windows_as_said(op_type: str) -> None:
         models.append(model)
         flagged.append(any("keeps a last window" in f.why for f in findings))
         expected.append(windows > 1)  # one window would broadcast
-    verdicts = judge(
-        [(m, {}) for m in models] + [(trtconv.fix(m, target="tensorrt-rtx-1.7").model, {}) for m in models]
-    )
+    fixed = [trtconv.fix(m, target="tensorrt-rtx-1.7", evidence=False).model for m in models]
+    verdicts = judge([(m, {}) for m in (*models, *fixed)])
     assert any(flagged)
     for index, is_flagged in enumerate(flagged):
         assert not expected[index] or (verdicts[index] is not None) == is_flagged, models[index].graph.node[0]
