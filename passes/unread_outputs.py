@@ -13,7 +13,7 @@ them out of habit.
 Exact: nothing that is computed is used.
 
 ## When it refuses
-Never.
+Never. The running statistics of a BatchNormalization in training mode stay, which the standard does not let go.
 
 ## How to avoid it when exporting
 Export in evaluation mode (`model.eval()`), which writes no training outputs.
@@ -70,6 +70,8 @@ def _kept(node: Node, graph: Graph) -> int:
     schema = functions.schema(node, graph)
     count = len(node.outputs)
     if schema is None or count > len(schema.outputs):
+        return count
+    if node.attr_int("training_mode", 0):
         return count
     optional = onnx.defs.OpSchema.FormalParameterOption.Optional
     while count > 1 and schema.outputs[count - 1].option == optional and not _is_read(node.outputs[count - 1], graph):

@@ -55,8 +55,8 @@ ORDERING = frozenset(("ArgMax", "ArgMin", "NonMaxSuppression", "ReduceMax", "Red
 """Operators that put values in order, among which the standard gives NaN no place."""
 POOLS = frozenset({"GlobalMaxPool", "MaxPool", "MaxRoiPool"})
 """They do, too, and one of ONNX Runtime's kernels starts at the least finite number, which minus infinity is below."""
-TO_INTEGERS = frozenset({"Cast", "CastLike", "DynamicQuantizeLinear", "QuantizeLinear"})
-"""Operators that may make integers of floats: undefined for NaN, infinity and what is out of range."""
+TO_INTEGERS = frozenset({"Cast", "CastLike", "DynamicQuantizeLinear", "QGemm", "QuantizeLinear"})
+"""Operators that may make integers of floats: undefined for NaN, infinity and what is out of range. `QLinear...` do."""
 PLACES = frozenset({"DeformConv", "GridSample", "RoiAlign"})
 """Operators that may make places in a picture of floats, which is as undefined."""
 RECURRENCES = frozenset({"GRU", "LSTM", "RNN"})
@@ -105,7 +105,9 @@ def special_values(case: str, graph: GraphProto) -> tuple[float, ...]:
 def _is_undefined(node: NodeProto) -> bool:
     """Whether NaN, infinity and the largest numbers have no result that could be compared."""
     to = next((a.i for a in node.attribute if a.name == "to"), None)
-    return node.op_type in PLACES | RECURRENCES or (node.op_type in TO_INTEGERS and to not in LIMITS)
+    if node.op_type in PLACES | RECURRENCES or node.op_type.startswith("QLinear"):
+        return True
+    return node.op_type in TO_INTEGERS and to not in LIMITS
 
 
 def _orders(node: NodeProto) -> bool:

@@ -255,13 +255,21 @@ def scale(value: float) -> np.ndarray:
 
 
 @SETTINGS
-@given(op_type=st.sampled_from(["QLinearAdd", "QLinearMul"]), kind=BYTES, middle=st.booleans(), seed=st.integers(0, 99))
-def test_quantized_sums_and_products(op_type: str, kind: str, middle: bool, seed: int) -> None:
+@given(
+    op_type=st.sampled_from(["QLinearAdd", "QLinearMul"]),
+    kind=BYTES,
+    middle=st.booleans(),
+    fed=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_quantized_sums_and_products(op_type: str, kind: str, middle: bool, fed: bool, seed: int) -> None:
     feed = {"a": quantized(seed, kind, 2, 3, 4), "b": quantized(seed + 1, kind, 3, 1)}
     constants = {"s": scale(0.03714), "t": scale(0.01933), "u": scale(0.07172)}
     constants |= {"z": zero(kind, middle), "o": zero(kind, False)}
     inputs = ["a", "s", "z", "b", "t", "o", "u", "z"]
     dtype = helper.np_dtype_to_tensor_dtype(np.dtype(kind))
+    if fed:
+        feed, constants = feed | constants, {}
     check(one_node(op_type, inputs, feed, constants, result=dtype), feed, steps=1)
 
 

@@ -128,6 +128,15 @@ def test_batch_statistics(sizes: list[int], momentum: float, epsilon: float, tar
         np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
 
 
+def test_batch_statistics_that_are_refused_leave_a_valid_file() -> None:
+    model = parse("""<ir_version: 8, opset_import: ["": 15]> g (float[4,3] x) => (float[4,3] y)
+        <float[3] one = {1, 1, 1}, float[3] zero = {0, 0, 0}> {
+            y, m, v = BatchNormalization <training_mode = 1> (x, one, zero, zero, one) }""")
+    result = trtconv.fix(model, target="tensorrt-rtx-1.7")
+    assert [f.pass_name for f in result.remaining] == ["batch-statistics"]
+    onnx.checker.check_model(result.model, full_check=True)
+
+
 def test_batch_statistics_beside_other_types() -> None:
     model = parse("""<ir_version: 8, opset_import: ["": 15]>
         g (float16[4,3,5] x, float[3] s, float[3] b, float[3] m, float[3] v) => (float16[4,3,5] y, float[3] m1) {
