@@ -31,7 +31,7 @@ def collector_paused() -> Iterator[None]:
 def load(source: str | os.PathLike[str] | ModelProto) -> Model:
     """Model of a path or of a ModelProto, which is copied: the caller's is never changed.
 
-    Raises BadInput for a file that cannot be read, and for a graph that no runtime can run.
+    Raises BadInput for a file that cannot be read, for a graph that no runtime can run, and for weights without data.
     """
     from trtconv.passes.core import Model
     from trtconv.passes.core.order import InvalidGraph
@@ -39,13 +39,36 @@ def load(source: str | os.PathLike[str] | ModelProto) -> Model:
 
     try:
         if isinstance(source, (str, os.PathLike)):
-            return Model(open_model(source), os.path.abspath(source))
-        copy = type(source)()
-        copy.CopyFrom(source)
-        return Model(copy)
+            model = Model(open_model(source), os.path.abspath(source))
+        else:
+            copy = type(source)()
+            copy.CopyFrom(source)
+            model = Model(copy)
     except InvalidGraph as error:
         where = str(source) if isinstance(source, (str, os.PathLike)) else ""
         raise BadInput(f"the graph is not valid: {error}", where=where, do="export the model again") from error
+    _check_weights(model)
+    return model
+
+
+def _check_weights(model: Model) -> None:
+    """Raises BadInput where an initializer holds less data than its shape says; that in other files is not read."""
+    import onnx
+
+    from trtconv.passes.core.external import is_external
+
+    for graph in model.graphs():
+        for tensor in graph.initializers.values():
+            try:
+                if not is_external(tensor):
+                    onnx.checker.check_tensor(tensor)
+            except onnx.checker.ValidationError as error:
+                reason = str(error).partition("\n")[0].rstrip(".")
+                raise BadInput(
+                    f"the data of weight {tensor.name!r} is missing or damaged: {reason}",
+                    where=model.file,
+                    do="give the model with its weights, or export it again",
+                ) from error
 
 
 def resolve_target(text: str) -> Target:

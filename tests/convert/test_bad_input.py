@@ -157,6 +157,20 @@ def test_full_disk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         subprocess.run(["umount", str(small)], check=True)
 
 
+@pytest.mark.parametrize("data", [b"", b"123"])
+@pytest.mark.parametrize("command", ["lint", "fix"])
+def test_weights_without_their_data(
+    command: str, data: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = parse("""<ir_version: 8, opset_import: ["": 17]>
+        g (float[N,4] x) => (float[N,2] y) <float[4,2] w = {1, 2, 3, 4, 5, 6, 7, 8}> { y = MatMul(x, w) }""")
+    model.graph.initializer[0].ClearField("float_data")
+    model.graph.initializer[0].raw_data = data
+    source = save(tmp_path / "m.onnx", model)
+    assert main([command, str(source), "--target", "tensorrt-8.6"]) == 2
+    assert "the data of weight 'w' is missing or damaged" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("nodes", "message"),
     [
