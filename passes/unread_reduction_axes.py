@@ -2,8 +2,9 @@
 
 ## What it does
 Writes a reduction whose axes stand in an input as one that the parser reads: a mean or maximum over height and width as
-global pooling, others through ReduceSum, whose axes it knows, or TopK for the largest and smallest; and drops a
-reduction over no axes at all.
+global pooling, others through ReduceSum, whose axes it knows, or TopK for the largest and smallest. Before 8.0, where
+no reduction knows them, the tensor is seen as a picture whose height is what is reduced, and pooled. A reduction
+over no axes at all goes.
 
 ## Why
 Parsers up to 9.3 read axes from the attribute only. From opset 18 on the axes of ReduceMean, ReduceMax and the others
@@ -14,8 +15,8 @@ on. `noop_with_empty_axes` is not read either.
 The same arithmetic in another order.
 
 ## When it refuses
-For ReduceProd and ReduceLogSumExp, for axes that are computed, when a mean goes over an axis whose size is not fixed,
-and for the largest or smallest integers.
+For ReduceProd and ReduceLogSumExp, for axes that are computed, for a sum of which the number of values is not fixed
+before 8.0, for integers but sums of them, and where pooling would have to guess two sizes.
 
 ## How to avoid it when exporting
 Export with opset 17 or below (12 or below for TensorRT 7).
@@ -23,8 +24,9 @@ Export with opset 17 or below (12 or below for TensorRT 7).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
-from onnx import TensorProto
 
 from trtconv.passes.core import (
     Example,
@@ -39,9 +41,9 @@ from trtconv.passes.core import (
     integers,
     silent,
 )
+from trtconv.passes.core.pooled import FLOATS, pooled
 
 GLOBAL_POOL = {"ReduceMean": "GlobalAveragePool", "ReduceMax": "GlobalMaxPool"}
-FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16)
 
 
 class UnreadReductionAxes(Pass):
@@ -73,6 +75,18 @@ class UnreadReductionAxes(Pass):
             after="""<ir_version: 8, opset_import: ["": 18]>
                 g (float[N,3,H,W] x) => (float[N,3] y) <int64[2] s = {0, 0}> {
                     p = GlobalAveragePool(x)
+                    y = Reshape(p, s)
+                }""",
+        ),
+        Example(
+            target="tensorrt-7.2",
+            title="no reduction knows its axes",
+            before="""<ir_version: 8, opset_import: ["": 18]>
+                g (float[N,3,D] x) => (float[N,3,1] y) <int64[1] a = {2}> { y = ReduceMean(x, a) }""",
+            after="""<ir_version: 8, opset_import: ["": 18]>
+                g (float[N,3,D] x) => (float[N,3,1] y) <int64[4] v = {0, 3, -1, 1}, int64[3] s = {0, 3, 1}> {
+                    picture = Reshape(x, v)
+                    p = GlobalAveragePool(picture)
                     y = Reshape(p, s)
                 }""",
         ),
@@ -109,8 +123,10 @@ class UnreadReductionAxes(Pass):
             _of_each(r, node)
         elif axes is not None and _is_global_pool(node, graph, axes):
             _pool(r, node)
-        elif axes is None or target.before(8, 0):
-            raise Refused("its axes are computed" if axes is None else "no reduction of this opset reads its axes")
+        elif axes is None:
+            raise Refused("its axes are computed")
+        elif target.before(8, 0) or _is_mean_of_unknown(node, graph, axes or _all_axes(node, graph)):
+            _by_pool(r, node, axes or _all_axes(node, graph))
         elif node.op_type in ("ReduceMax", "ReduceMin"):
             _extreme(r, node, axes or _all_axes(node, graph))
         else:
@@ -179,26 +195,54 @@ def _extreme(r: Replacement, node: Node, axes: tuple[int, ...]) -> None:
 
 
 def _by_sum(r: Replacement, node: Node, axes: tuple[int, ...]) -> None:
-    """Something before a ReduceSum, and something behind it."""
-    x, out, keepdims = node.input(0), node.outputs[0], bool(node.attr_int("keepdims", 1))
+    x, keepdims = node.input(0), bool(node.attr_int("keepdims", 1))
     if node.op_type == "ReduceMean":
         share = r.scalar(1 / _count(r.graph, x, axes), x)
-        r.op("Mul", r.reduce("ReduceSum", x, axes, keepdims), share, into=out)
+        r.op("Mul", r.reduce("ReduceSum", x, axes, keepdims), share, into=node.outputs[0])
+    else:
+        _around_sum(r, node, lambda t, into: r.reduce("ReduceSum", t, axes, keepdims, into=into))
+
+
+def _by_pool(r: Replacement, node: Node, axes: tuple[int, ...]) -> None:
+    """A mean or an extreme as pooling, and any sum as a mean times the number of its values."""
+    x, out, keepdims = node.input(0), node.outputs[0], bool(node.attr_int("keepdims", 1))
+    if node.op_type == "ReduceMean":
+        pooled(r, "GlobalAveragePool", x, axes, keepdims, like=x, into=out)
+    elif node.op_type == "ReduceMax":
+        pooled(r, "GlobalMaxPool", x, axes, keepdims, like=x, into=out)
+    elif node.op_type == "ReduceMin":
+        r.op("Neg", pooled(r, "GlobalMaxPool", r.op("Neg", x), axes, keepdims, like=x), into=out)
+    else:
+        count = r.scalar(_count(r.graph, x, axes), x)
+        mean = "GlobalAveragePool"
+        _around_sum(r, node, lambda t, into: r.op("Mul", pooled(r, mean, t, axes, keepdims, like=x), count, into=into))
+
+
+def _around_sum(r: Replacement, node: Node, total: Callable[[str, str | None], str]) -> None:
+    """Something before a sum, and something behind it."""
+    x, out = node.input(0), node.outputs[0]
+    if node.op_type == "ReduceSum":
+        total(x, out)
     elif node.op_type == "ReduceL1":
-        r.reduce("ReduceSum", r.op("Abs", x), axes, keepdims, into=out)
+        total(r.op("Abs", x), out)
     elif node.op_type == "ReduceSumSquare":
-        r.reduce("ReduceSum", r.op("Mul", x, x), axes, keepdims, into=out)
+        total(r.op("Mul", x, x), out)
     elif node.op_type == "ReduceL2":
-        r.op("Sqrt", r.reduce("ReduceSum", r.op("Mul", x, x), axes, keepdims), into=out)
+        r.op("Sqrt", total(r.op("Mul", x, x), None), into=out)
     elif node.op_type == "ReduceLogSum":
-        r.op("Log", r.reduce("ReduceSum", x, axes, keepdims), into=out)
+        r.op("Log", total(x, None), into=out)
     else:
         raise Refused(f"{node.op_type} has no form whose axes this parser reads")
+
+
+def _is_mean_of_unknown(node: Node, graph: Graph, axes: tuple[int, ...]) -> bool:
+    shape = graph.shape(node.input(0))
+    return node.op_type == "ReduceMean" and shape is not None and not all(isinstance(shape[a], int) for a in axes)
 
 
 def _count(graph: Graph, x: str, axes: tuple[int, ...]) -> int:
     shape = graph.shape(x)
     sizes = [shape[a] for a in axes] if shape else [None]
     if integers.is_integer(graph.dtype(x)) or not all(isinstance(s, int) and s for s in sizes):
-        raise Refused("the number of values in the mean is not fixed, or they are integers")
+        raise Refused("the number of values that are summed is not fixed, or they are integers")
     return int(np.prod([s for s in sizes if isinstance(s, int)]))
