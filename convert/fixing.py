@@ -150,7 +150,8 @@ def fix(
     """Rewrite a model for `target`; the file or the ModelProto handed over is not changed.
 
     `only` and `skip` name passes. With `evidence` (the default up to EVIDENCE_NODES nodes), the graphs of each edit are
-    run before and after it on made-up values, and an edit that changes what is computed is undone and reported.
+    run before and after it on made-up values, and an edit that changes what is computed is undone and reported. So is
+    one that makes of what the target refuses something that it gets wrong and no pass can mend.
     `tools` names other optimizers (onnxsim, onnxslim) that are run afterwards, each in a child process and as one edit,
     which is compared in ONNX Runtime unless `evidence` is False.
 
@@ -158,6 +159,7 @@ def fix(
     """
     clock = Clock()
     with clock.step("import"):
+        from trtconv.bargain import bad_bargains
         from trtconv.pipeline import Outcome, run
         from trtconv.storage.files import state_of_large
         from trtconv.storage.loading import load, resolve_target
@@ -165,22 +167,25 @@ def fix(
 
         chosen = resolve_target(target)
         passes, others = choose(only, skip), choose_tools(tools)
-    with clock.step("read"):
-        state = state_of_large(source) if isinstance(source, (str, os.PathLike)) else None
-        model = load(source)
-    before = count_nodes(model)
     outcome = Outcome(clock=clock)
-    too_many = evidence is None and before > EVIDENCE_NODES
-    with_evidence = not too_many if evidence is None else evidence
-    file = model.file
-    run(model, chosen, passes, outcome, evidence=with_evidence)
-    for tool in others:
-        model = apply_tool(tool, model, outcome, evidence=evidence is not False)
+    while True:
+        with clock.step("read"):
+            state = state_of_large(source) if isinstance(source, (str, os.PathLike)) else None
+            model = load(source)
+            file, before = model.file, count_nodes(model)
+        with_evidence = before <= EVIDENCE_NODES if evidence is None else evidence
         run(model, chosen, passes, outcome, evidence=with_evidence)
-    with clock.step("what is left"):
-        everything = choose((), ())  # what a pass that was left out would have said stands, too
-        left = _undone(find_all(model, chosen, everything, outcome.crashes, refusals=True), outcome.undone)
-        after = count_nodes(model)
+        for tool in others:
+            model = apply_tool(tool, model, outcome, evidence=evidence is not False)
+            run(model, chosen, passes, outcome, evidence=with_evidence)
+        with clock.step("what is left"):
+            everything = choose((), ())  # what a pass that was left out would have said stands, too
+            found = find_all(model, chosen, everything, outcome.crashes, refusals=True)
+        if not (bad := bad_bargains(outcome.edits, found)):
+            break
+        outcome = Outcome(undone=[*outcome.undone, *bad], clock=clock)
+    left = _undone(found, outcome.undone)
+    after = count_nodes(model)
     with clock.step("write"):
         proto = model.commit()
     return Fix(
@@ -193,7 +198,7 @@ def fix(
         nodes_after=after,
         crashes=tuple(outcome.crashes),
         undone=tuple(outcome.undone),
-        notes=tuple(doubts(model, chosen)),
+        notes=(*doubts(model, chosen), *([_NO_EVIDENCE] if evidence is None and not with_evidence else [])),
         source=Path(file) if file else None,
         source_state=state,
         seconds=clock.seconds,

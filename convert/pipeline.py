@@ -128,7 +128,7 @@ class _Work:
         removed, added = tuple(replacement.removed), tuple(replacement.nodes)
         renamed = tuple(replacement.aliases.items())
         said = (self.one.name(), node.label, node.op_type, trouble.why)
-        self.edits.append(Edit(*said, removed, added, renamed=renamed))
+        self.edits.append(Edit(*said, removed, added, renamed=renamed, effect=trouble.effect))
 
     def examined(self, examiner: Examiner) -> list[Edit]:
         """Note the evidence at each edit; returns those that change the outputs."""

@@ -87,7 +87,7 @@ class Example:
 class Evidence:
     """What running an edit's graphs, before and after, on made-up values has shown. It is no proof."""
 
-    verdict: Literal["bit-equal", "close", "differs", "not checkable"]
+    verdict: Literal["bit-equal", "close", "differs", "misread", "not checkable"]
     cases: int = 0
     """Sets of values that were run."""
     max_ulp: int = 0
@@ -108,6 +108,7 @@ class Evidence:
             "bit-equal": f"bit-equal{over}",
             "close": f"within {self.max_ulp} ULP{over}",
             "differs": "differs",
+            "misread": "the target would get it wrong",
             "not checkable": "not checkable here",
         }[self.verdict]
         if self.apart:
@@ -133,6 +134,8 @@ class Edit:
     """None where it was not asked for."""
     renamed: tuple[tuple[str, str], ...] = ()
     """Tensors that are gone, each with the one that its readers read instead."""
+    effect: Effect | None = None
+    """What the target does with what was there before; None for an edit of the whole model."""
 
     def to_json(self) -> dict[str, object]:
         """`{"pass", "node", "op_type", "why", "before", "after", "evidence"}`, nodes by name and operator."""

@@ -385,3 +385,10 @@ def test_numbers_computed_from_sizes_are_not_made_up() -> None:
 
 def as_number(r: Replacement, node: Node, value: float) -> None:
     r.op("Constant", into=node.outputs[0], value=onnx.numpy_helper.from_array(np.float32([value])))
+
+
+def test_a_large_model_is_said_to_have_no_evidence() -> None:
+    nodes = " ".join(f"t{i + 1} = Neg(t{i})" for i in range(5001))
+    head = '<ir_version: 8, opset_import: ["": 17]>'
+    result = fix(parse(f"{head} g (float[1] t0) => (float[1] t5001) {{ {nodes} }}"), target="tensorrt-10.3")
+    assert any("no evidence was gathered" in note for note in result.notes)
