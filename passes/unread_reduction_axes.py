@@ -82,9 +82,9 @@ class UnreadReductionAxes(Pass):
             target="tensorrt-7.2",
             title="no reduction knows its axes",
             before="""<ir_version: 8, opset_import: ["": 18]>
-                g (float[N,3,D] x) => (float[N,3,1] y) <int64[1] a = {2}> { y = ReduceMean(x, a) }""",
+                g (float[N,3,W] x) => (float[N,3,1] y) <int64[1] a = {2}> { y = ReduceMean(x, a) }""",
             after="""<ir_version: 8, opset_import: ["": 18]>
-                g (float[N,3,D] x) => (float[N,3,1] y) <int64[4] v = {0, 3, -1, 1}, int64[3] s = {0, 3, 1}> {
+                g (float[N,3,W] x) => (float[N,3,1] y) <int64[4] v = {0, 3, -1, 1}, int64[3] s = {0, 3, 1}> {
                     picture = Reshape(x, v)
                     p = GlobalAveragePool(picture)
                     y = Reshape(p, s)
