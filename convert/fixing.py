@@ -89,7 +89,7 @@ class Fix:
         texts = {"bit-equal": "bit-equal", "close": f"within {furthest} ULP", "not checkable": "not checkable here"}
         said = [f"{counts[verdict]} {text}" for verdict, text in texts.items() if counts[verdict]]
         apart = sum(bool(e.apart) for e in found)
-        return ", ".join(said) + (f"; {apart} of them apart at NaN, infinity or overflow" if apart else "")
+        return ", ".join(said) + (f"; {apart} of them apart at NaN, infinity, overflow or underflow" if apart else "")
 
     def ignoring(self, ignores: Iterable[Ignore]) -> Fix:
         """The same with the findings that `ignores` cover set apart: they no longer fail it."""

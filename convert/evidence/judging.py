@@ -80,7 +80,7 @@ class Verdict:
                 self.furthest = max(self.furthest, units(np.asarray(want), found))
             elif self.safety is not Safety.EXACT and _is_a_step_apart(np.asarray(want), np.asarray(got)):
                 self.apart["quantized values one step from a tie"] = None
-            elif excuse := self._unpromised(name, found):
+            elif excuse := self._unpromised(name, found, _smallest_normal(np.asarray(want).dtype)):
                 self.apart[excuse] = None
             elif not self._upheld(case, index, np.asarray(want), np.asarray(got)):
                 return f"{self.outputs[index]}, case {name!r}: {found}"
@@ -121,11 +121,16 @@ class Verdict:
 
     # --- differences that stand -------------------------------------------------------------------
 
-    def _unpromised(self, case: str, found: Difference) -> str:
-        """Where arithmetic in another order may overflow, or multiply zero and infinity, and the other one does not."""
+    def _unpromised(self, case: str, found: Difference, smallest: float) -> str:
+        """Where arithmetic in another order may overflow, underflow, or multiply zero and infinity, and the other not.
+
+        `smallest` is the number below which a product in another order may lose all its digits.
+        """
         misplaced = found.nan_mismatches + found.inf_mismatches
-        if self.safety is Safety.EXACT or not misplaced:
+        if self.safety is Safety.EXACT:
             return ""
+        if not misplaced:
+            return "values that underflow" if 0 < found.max_abs < smallest else ""
         if case == "largest":  # what is left finite may hang on what overflowed, as in a Softmax
             return "values that overflow"
         if found.wrong > misplaced:
@@ -208,6 +213,10 @@ def _tolerance(dtype: np.dtype[Any], safety: Safety) -> Tolerance:
         return EXACT
     unit = _unit(dtype) if safety is Safety.ROUNDING else 1e-2
     return Tolerance(unit, unit, of_range=True)
+
+
+def _smallest_normal(dtype: np.dtype[Any]) -> float:
+    return float(np.finfo(dtype).tiny) if dtype.kind == "f" else 0.0
 
 
 def _unit(dtype: np.dtype[Any]) -> float:

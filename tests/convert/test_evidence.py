@@ -211,6 +211,36 @@ def test_where_a_pass_promises_nothing_the_difference_is_said() -> None:
     assert [e.node for e in strict.undone] == ["n"]
 
 
+TINY = """<ir_version: 8, opset_import: ["": 17]>
+    g (float[N,4] x) => (float[N,4] y) <float down = {1e-30}> { [a] y = Mul(x, down) }"""
+
+
+def in_two_steps(r: Replacement, node: Node) -> None:
+    small = r.op("Mul", node.input(0), r.constant(1e-42, np.float32), name="a/small")
+    r.op("Mul", small, r.constant(1e12, np.float32), into=node.outputs[0], name="a/large")
+
+
+@pytest.mark.parametrize("safety", [Safety.EXACT, Safety.ROUNDING])
+def test_digits_lost_on_the_way_through_underflow_are_seen_in_what_is_no_underflow(safety: Safety) -> None:
+    outcome = apply(TINY, make_pass("Mul", in_two_steps, safety))[1]
+    assert outcome.undone
+    assert not outcome.edits
+
+
+def rounded_twice(r: Replacement, node: Node) -> None:
+    double = r.op("Mul", node.input(0), r.constant(2.0**-148, np.float32), name="a/double")
+    r.op("Mul", double, r.constant(0.5, np.float32), into=node.outputs[0], name="a/half")
+
+
+def test_arithmetic_in_another_order_may_underflow_elsewhere() -> None:
+    text = TINY.replace("1e-30", "1.401298464324817e-45")
+    (edit,) = apply(text, make_pass("Mul", rounded_twice, Safety.ROUNDING))[1].edits
+    assert edit.evidence is not None
+    assert edit.evidence.apart == "values that underflow"
+    strict = apply(text, make_pass("Mul", rounded_twice))[1]
+    assert [e.node for e in strict.undone] == ["a"]
+
+
 @pytest.mark.parametrize(("value", "stands"), [(-1.4901161e-08, True), (1e-6, False)])
 def test_terms_that_cancel_are_measured_by_the_error_they_have_anyway(value: float, stands: bool) -> None:
     """A window of one element is 0.42 - 0.5 + 0.08: 1.5e-8 in float32, 0 in truth, and -1.5e-8 in another order."""
