@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 
 class TrtconvError(Exception):
     """Something a user can act on: what is wrong, where, and what to do next.
@@ -42,3 +45,28 @@ class NativeFailure(TrtconvError):
     """Native code crashed, or ran out of time or memory (exit code 4)."""
 
     exit_code = 4
+
+
+BY_SEVERITY = (0, Unavailable.exit_code, 1, BadInput.exit_code, NativeFailure.exit_code)
+"""Exit codes, the worst last: what was not run never hides what failed."""
+
+
+def worst(codes: Iterable[int]) -> int:
+    """The exit code that several results call for together."""
+    return max(codes, key=BY_SEVERITY.index, default=0)
+
+
+@dataclass(frozen=True)
+class Failed:
+    """One of several models that a command could not deal with; the others went on."""
+
+    error: TrtconvError
+
+    @property
+    def exit_code(self) -> int:
+        """That of the error."""
+        return self.error.exit_code
+
+    def to_json(self) -> dict[str, object]:
+        """`{"error": {"error", "where", "do", "exit_code"}}`."""
+        return {"error": self.error.to_json()}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trtconv.errors import BadInput, TrtconvError, Unavailable
+from trtconv.errors import BadInput, TrtconvError, Unavailable, worst
 
 if TYPE_CHECKING:
     from trtconv.config import ModelConfig
@@ -55,7 +55,7 @@ class Gate:
     @property
     def exit_code(self) -> int:
         """The worst of the steps."""
-        return max((s.exit_code for s in self.steps), default=0)
+        return worst(s.exit_code for s in self.steps)
 
     @property
     def unused_ignores(self) -> tuple[str, ...]:
@@ -87,6 +87,8 @@ def gate(models: Sequence[ModelConfig], *, steps: Iterable[str] = STEPS) -> tupl
     configuration's `runtimes` to say that this is meant. Raises BadInput for an unknown step.
     """
     chosen = tuple(steps)
+    if not chosen:
+        raise BadInput("no step is named, so nothing would be checked", do=f"steps are {', '.join(STEPS)}")
     for name in chosen:
         if name not in STEPS:
             raise BadInput(f"there is no step {name!r}", do=f"steps are {', '.join(STEPS)}")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from trtconv.cli.options import (
     announce,
+    each,
     finish,
     json_option,
     memory_limit_option,
@@ -17,6 +19,10 @@ from trtconv.cli.options import (
     target_option,
     time_limit_option,
 )
+
+if TYPE_CHECKING:
+    from trtconv.building import Engine
+    from trtconv.config import ModelConfig
 
 
 class SeveralValues(click.Command):
@@ -94,10 +100,10 @@ def command(
     announce(choice, as_json)
     if output is not None and len(choice.models) > 1:
         raise BadInput(f"-o names one file, and {len(choice.models)} models are declared", do="name the model too")
-    results = []
-    for one in choice.models:
+
+    def work(one: ModelConfig) -> Engine:
         with working(f"building {one.path.name}") as say:
-            result = trtconv.build(
+            return trtconv.build(
                 one.path,
                 shapes=shapes or one.shapes,
                 output=Path(output) if output else None,
@@ -115,5 +121,5 @@ def command(
                 tf32=tf32,
                 on_progress=say,
             )
-        results.append((str(one.path), result))
-    return finish("build", results, as_json)
+
+    return finish("build", each(choice.models, work), as_json)

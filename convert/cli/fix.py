@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from trtconv.cli.options import announce, finish, json_option, model_argument, target_option
+from trtconv.cli.options import announce, each, finish, json_option, model_argument, target_option
 from trtconv.storage.loading import collector_paused
+
+if TYPE_CHECKING:
+    from trtconv.config import ModelConfig
+    from trtconv.fixing import Fix
 
 
 @click.command("fix")
@@ -56,8 +61,8 @@ def command(
     announce(choice, as_json)
     if output is not None and len(choice.models) > 1:
         raise BadInput(f"-o names one file, and {len(choice.models)} models are declared", do="name the model too")
-    results = []
-    for one in choice.models:
+
+    def work(one: ModelConfig) -> Fix:
         with working(f"fixing {one.path.name}"):
             result = trtconv.fix(
                 one.path,
@@ -72,7 +77,8 @@ def command(
                 out = Path(output) if output else one.fixed
                 result = result.save(out)
                 record_fix(one.path, out, result.target, result.edits)
-        results.append((str(one.path), result if timing else replace(result, seconds={})))
         if diff and not as_json:
             show_diff(result)
-    return finish("fix", results, as_json)
+        return result if timing else replace(result, seconds={})
+
+    return finish("fix", each(choice.models, work), as_json)

@@ -27,6 +27,7 @@ def command(
     from dataclasses import replace
 
     from trtconv.choice import choose_exported
+    from trtconv.errors import worst
     from trtconv.gating import gate
     from trtconv.report.console import working
     from trtconv.report.github import workflow_commands
@@ -53,4 +54,4 @@ def command(
         from trtconv.report.terminal import show_gates
 
         show_gates(gates)
-    return max((g.exit_code for g in gates), default=0)
+    return worst(g.exit_code for g in gates)

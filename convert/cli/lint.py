@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from trtconv.cli.options import announce, finish, json_option, model_argument, target_option
+from trtconv.cli.options import announce, each, finish, json_option, model_argument, target_option
+
+if TYPE_CHECKING:
+    from trtconv.config import ModelConfig
+    from trtconv.linting import Lint
 
 
 @click.command("lint")
@@ -24,8 +30,8 @@ def command(model: str | None, target: str | None, parser: bool | None, as_json:
 
     choice = choose_exported(model)
     announce(choice, as_json)
-    results = []
-    for one in choice.models:
-        result = trtconv.lint(one.path, target=target or one.target or "auto", parser=parser)
-        results.append((str(one.path), result.ignoring(one.ignore)))
-    return finish("lint", results, as_json)
+
+    def work(one: ModelConfig) -> Lint:
+        return trtconv.lint(one.path, target=target or one.target or "auto", parser=parser).ignoring(one.ignore)
+
+    return finish("lint", each(choice.models, work), as_json)

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from trtconv.errors import Failed, TrtconvError, worst
+
 if TYPE_CHECKING:
     from trtconv.choice import Choice
+    from trtconv.config import ModelConfig
     from trtconv.report.json import Result
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -53,6 +56,22 @@ def in_section(section: str, *names: str, **options: Any) -> Callable[[F], F]:
     return click.option(*names, cls=_Option, section=section, **options)
 
 
+def each(models: Sequence[ModelConfig], work: Callable[[ModelConfig], Result]) -> list[tuple[str, Result]]:
+    """What `work` makes of each model; of several, one that cannot be dealt with does not keep the others from it.
+
+    Raises what `work` raises for a single model.
+    """
+    results: list[tuple[str, Result]] = []
+    for one in models:
+        try:
+            results.append((str(one.path), work(one)))
+        except TrtconvError as error:
+            if len(models) == 1:
+                raise
+            results.append((str(one.path), Failed(error)))
+    return results
+
+
 def finish(command: str, results: Sequence[tuple[str, Result]], as_json: bool) -> int:
     """Print the results and return the exit code: the worst of them."""
     if as_json:
@@ -64,7 +83,7 @@ def finish(command: str, results: Sequence[tuple[str, Result]], as_json: bool) -
 
         for model, result in results:
             show(result, model)
-    return max((result.exit_code for _, result in results), default=0)
+    return worst(result.exit_code for _, result in results)
 
 
 def announce(choice: Choice, as_json: bool) -> None:

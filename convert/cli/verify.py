@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trtconv.cli.options import Sectioned, announce, finish, in_section, json_option, model_argument
+from trtconv.cli.options import Sectioned, announce, each, finish, in_section, json_option, model_argument
 from trtconv.errors import BadInput
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ WHAT, FED, JUDGED = "What is compared", "What is fed", "How it is judged"
     FED, "--range", "ranges", multiple=True, metavar="[INPUT:]LOW-HIGH", help="Bounds of made-up values: image:0-1."
 )
 @in_section(FED, "--batches", type=click.IntRange(min=1), default=1, show_default=True, help="Sets of values a shape.")
-@in_section(FED, "--seed", default=0, show_default=True, help="Seed of the inputs that are made up.")
+@in_section(FED, "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of what is made up.")
 @in_section(FED, "--save-inputs", type=click.Path(), metavar="FOLDER", help="Keep what was fed, for --inputs.")
 @in_section(JUDGED, "--rtol", multiple=True, metavar="[OUTPUT:]X", help="Relative tolerance, of all or of one output.")
 @in_section(JUDGED, "--atol", multiple=True, metavar="[OUTPUT:]X", help="Absolute tolerance, of all or of one output.")
@@ -91,8 +91,8 @@ def command(
     if save_golden is not None and len(choice.models) > 1:
         raise BadInput("--save-golden names one file, and several models are declared", do="name the model too")
     asked = tuple(r.strip() for r in runtimes.split(",")) if runtimes else None
-    results = []
-    for one in choice.models:
+
+    def work(one: ModelConfig) -> Parity:
         with working(f"comparing {one.path.name}"):
             result = trtconv.verify(
                 one.path,
@@ -105,8 +105,9 @@ def command(
             )
         stem = one.path.stem if len(choice.models) > 1 else ""
         written = [*_save_inputs(result, save_inputs, stem), *_save_curve(result, error_curve, stem)]
-        results.append((str(one.path), replace(result, notes=(*result.notes, *written))))
-    return finish("verify", results, as_json)
+        return replace(result, notes=(*result.notes, *written))
+
+    return finish("verify", each(choice.models, work), as_json)
 
 
 def _save_inputs(result: Parity, folder: str | None, stem: str) -> Iterator[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -116,7 +117,15 @@ def compare_outputs(case: str, expected: Feed, actual: Feed, criteria: Criteria)
             continue
         got = found[name]
         note = "" if got.dtype == want.dtype else f"{want.dtype} in the original, {got.dtype} here"
-        yield OutputParity(name, case, criteria.judge(name, want, got), note)
+        yield OutputParity(name, case, _with_values(criteria.judge(name, want, got)), note)
+
+
+def _with_values(found: Difference) -> Difference:
+    """The difference; it does not pass where there was no number to compare."""
+    size = math.prod(found.shape)
+    if not found.passed or not size or found.not_finite < size:
+        return found
+    return replace(found, passed=False, why="every element is NaN or infinite on both sides: nothing was compared")
 
 
 def extra_outputs(expected: Feed, actual: Feed) -> Iterable[str]:

@@ -61,6 +61,8 @@ class Difference:
     """Fraction of rows whose largest element is at the same place; None where the output has no class axis."""
     nan_mismatches: int = 0
     inf_mismatches: int = 0
+    not_finite: int = 0
+    """Elements that are NaN or infinite on both sides: about these, being equal says little."""
     worst: tuple[int, ...] | None = None
     """Index of the element furthest outside its tolerance, or closest to it."""
     expected: float | str | None = None
@@ -89,7 +91,14 @@ class Difference:
             parts.append(f"{self.metric} {self.score:.6f} (at least {self.at_least:g})")
         if self.worst is not None and (self.wrong or self.max_abs):
             parts.append(f"worst at {list(self.worst)}: {self.expected} expected, {self.actual} found")
+        if self.not_finite:
+            parts.append(self.left_out)
         return ", ".join(parts) + (f": {self.why}" if self.why else "")
+
+    @property
+    def left_out(self) -> str:
+        """How many elements are NaN or infinite on both sides."""
+        return f"{self.not_finite} of {math.prod(self.shape)} elements are NaN or infinite on both sides"
 
 
 def compare(expected: Array, actual: Array, tolerance: Tolerance) -> Difference:
@@ -111,8 +120,18 @@ def _identical(expected: Array, tolerance: Tolerance) -> Difference:
     if not is_float(expected.dtype):
         return Difference(dtype, shape, passed=True)
     classes = argmax_agreement(expected, expected)
-    atol = tolerance.absolute(largest_finite(expected))
-    return Difference(dtype, shape, passed=True, max_ulp=0, cosine=1.0, argmax=classes, rtol=tolerance.rtol, atol=atol)
+    atol, not_finite = tolerance.absolute(largest_finite(expected)), _count_not_finite(expected)
+    return Difference(
+        dtype,
+        shape,
+        passed=True,
+        max_ulp=0,
+        cosine=1.0,
+        argmax=classes,
+        not_finite=not_finite,
+        rtol=tolerance.rtol,
+        atol=atol,
+    )
 
 
 def is_float(dtype: np.dtype[Any]) -> bool:
@@ -130,6 +149,7 @@ class _Totals:
     wrong: int = 0
     nan_mismatches: int = 0
     inf_mismatches: int = 0
+    not_finite: int = 0
     max_abs: float = 0.0
     max_rel: float = 0.0
     max_ulp: int = 0
@@ -161,6 +181,7 @@ def _compare_floats(expected: Array, actual: Array, tolerance: Tolerance) -> Dif
         argmax=argmax_agreement(expected, actual),
         nan_mismatches=totals.nan_mismatches,
         inf_mismatches=totals.inf_mismatches,
+        not_finite=totals.not_finite,
         worst=place,
         expected=float(expected[place]) if place is not None else None,
         actual=float(actual[place]) if place is not None else None,
@@ -184,6 +205,11 @@ def largest_finite(values: Array) -> float:
     return largest
 
 
+def _count_not_finite(values: Array) -> int:
+    blocks = (block.astype(np.float64) for _, block, _ in _blocks(values, values))
+    return sum(int(np.count_nonzero(~np.isfinite(block))) for block in blocks)
+
+
 def _add_block(totals: _Totals, start: int, want: Array, got: Array, scale: float, atol: float, rtol: float) -> None:
     want, got = want.astype(np.float64), got.astype(np.float64)
     finite = np.isfinite(want) & np.isfinite(got)
@@ -198,6 +224,7 @@ def _add_block(totals: _Totals, start: int, want: Array, got: Array, scale: floa
     totals.wrong += int(np.count_nonzero((error > allowed) | misplaced_nan | misplaced_inf))
     totals.nan_mismatches += int(np.count_nonzero(misplaced_nan))
     totals.inf_mismatches += int(np.count_nonzero(misplaced_inf))
+    totals.not_finite += int(np.count_nonzero(~np.isfinite(want) & ~np.isfinite(got)))
     totals.max_abs = max(totals.max_abs, float(error.max(initial=0.0)))
     totals.max_rel = max(totals.max_rel, float(relative.max(initial=0.0)))
     place = int(excess.argmax())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import TensorProto, helper
 
+from trtconv.comparison.metrics import is_float
 from trtconv.errors import BadInput
 from trtconv.feeding.roles import Role, role_of
 
@@ -72,6 +73,7 @@ def seeded_case(
         if asked is None:
             feed[key] = _make(rng, key, found.dtype, shapes[key], role, sizes)
         else:
+            _check_range(key, found.dtype, *asked)
             feed[key] = _between(rng, found.dtype, shapes[key], *asked)
     return Case(name, feed)
 
@@ -131,6 +133,22 @@ def _random(rng: np.random.Generator, name: str, dtype: int, shape: tuple[int, .
     if numpy_type.kind == "c":
         return (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)).astype(numpy_type)
     raise BadInput(f"no values can be made up for input {name!r} of text", do="feed it: --inputs file.npz")
+
+
+def _check_range(name: str, dtype: int, low: float, high: float) -> None:
+    """Raises BadInput where the input's element type does not reach as far."""
+    import ml_dtypes
+
+    numpy_type = _numpy(dtype)
+    if numpy_type.kind == "b":
+        least, most = 0.0, 1.0
+    else:
+        limits = ml_dtypes.finfo if is_float(numpy_type) else ml_dtypes.iinfo
+        info = limits(numpy_type)  # type: ignore[no-untyped-call]
+        least, most = float(info.min), float(info.max)
+    if low < least or high > most:
+        what = f"input {name!r} is {numpy_type.name}, which reaches from {least:g} to {most:g}"
+        raise BadInput(what, where=f"--range {low:g}-{high:g}", do="give a range within that")
 
 
 def _between(rng: np.random.Generator, dtype: int, shape: tuple[int, ...], low: float, high: float) -> Array:

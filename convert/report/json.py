@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from trtconv import __version__
+from trtconv.errors import worst
 
 if TYPE_CHECKING:
     from trtconv.errors import TrtconvError
@@ -28,7 +29,7 @@ class Result(Protocol):
 
 def document(command: str, results: Sequence[tuple[str, Result]], error: TrtconvError | None = None) -> str:
     """One document: the results with the model each is about, or the error that ended the command."""
-    code = error.exit_code if error else max((r.exit_code for _, r in results), default=0)
+    code = error.exit_code if error else worst(r.exit_code for _, r in results)
     listed = [{"model": model, "exit_code": r.exit_code, **r.to_json()} for model, r in results]
     return _dump({**_head(command, code), "results": listed, "error": error.to_json() if error else None})
 

@@ -40,6 +40,8 @@ def show_parity(result: Parity, model: str) -> None:
         for one in leg.outputs:
             if not one.passed:
                 say(out, f"{one.name} ({one.case}): {one.difference.why}", style="bold red")
+            elif one.difference.not_finite:
+                say(out, f"{one.name} ({one.case}): {one.difference.left_out}", style="yellow")
     if result.parting is not None:
         say(out, str(result.parting), style="bold")
     if result.curve is not None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from functools import singledispatch
 from typing import TYPE_CHECKING, TypeVar
 
+import click
 from rich import box
 from rich.console import Console
 from rich.markdown import Markdown
@@ -17,6 +18,7 @@ from rich.text import Text
 
 from trtconv.building import Engine
 from trtconv.doctoring import Doctor
+from trtconv.errors import Failed, worst
 from trtconv.fixing import Fix
 from trtconv.known import Difference
 from trtconv.linting import Lint
@@ -42,6 +44,11 @@ TIME_SHOWN = 0.01
 def show(result: object, model: str) -> None:
     """Print a result about `model`."""
     raise TypeError(f"nothing knows how to show a {type(result).__name__}")
+
+
+@show.register
+def _failed(result: Failed, model: str) -> None:
+    click.echo(f"{model}: {result.error}", err=True)
 
 
 @show.register
@@ -251,8 +258,8 @@ def show_gates(gates: Sequence[Gate]) -> None:
                 out.print(Text.assemble((f"{one.model}: {step.name} {step.status}: ", "bold"), step.summary))
                 _findings(out, step.findings)
         _suppressed(out, (), one.unused_ignores)
-    worst = max((g.exit_code for g in gates), default=0)
-    out.print(Text(f"exit code {worst}", style="green" if worst == 0 else "red"))
+    code = worst(g.exit_code for g in gates)
+    out.print(Text(f"exit code {code}", style="green" if code == 0 else "red"))
 
 
 def _cell(step: Step) -> Text:

@@ -17,7 +17,7 @@ from trtconv.models.cli.options import PATH, network_options, option_values, siz
 @click.option("--weights", "weights_file", type=PATH, help="Published weights: .pth, .pt, .pdparams.")
 @click.option("--format", "weights_format", metavar="SYSTEM", help="The system they are from, if not recognised.")
 @click.option("--checkpoint", "checkpoint_file", type=PATH, help="A checkpoint of `trtconv models train`.")
-@click.option("--seed", type=int, help="Draw weights from this seed instead.")
+@click.option("--seed", type=click.IntRange(min=0), help="Draw weights from this seed instead.")
 @click.option("--classes", type=int, metavar="N", help="Number of classes.")
 @network_options
 @click.option("--exporter", type=click.Choice(["torchscript", "dynamo"]), default="torchscript", show_default=True)

@@ -1,0 +1,73 @@
+"""Commands over several declared models: one that fails does not keep the others from being looked at."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import parse
+
+from trtconv.cli import main
+from trtconv.errors import worst
+
+RELU = """<ir_version: 8, opset_import: ["": 17]> g (float[N,4] x) => (float[N,4] y) { y = Relu(x) }"""
+
+
+@pytest.fixture(autouse=True)
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("good.onnx").write_bytes(parse(RELU).SerializeToString())
+    names = ("gone", "good")
+    Path("trtconv.toml").write_text("".join(f"[[models]]\npath = '{n}.onnx'\nshapes = 'x:1-2-4x4'\n" for n in names))
+
+
+@pytest.mark.parametrize("command", [["lint"], ["fix"], ["verify", "--runtimes", "onnxruntime"]])
+def test_the_others_go_on(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    if command[0] == "verify":
+        assert main(["fix", "good.onnx"]) == 0
+        capsys.readouterr()
+    assert main(command) == 2
+    shown = capsys.readouterr()
+    assert "good" in shown.out
+    assert "gone" in shown.err
+    assert main([*command, "--json"]) == 2
+    document = json.loads(capsys.readouterr().out)
+    first, second = document["results"]
+    assert (first["exit_code"], first["error"]["exit_code"]) == (2, 2)
+    assert (second["exit_code"], document["error"]) == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("codes", "expected"), [([], 0), ([0, 3], 3), ([3, 1], 1), ([1, 2, 3], 2), ([2, 4, 0], 4), ([0, 0], 0)]
+)
+def test_what_was_not_run_hides_nothing(codes: list[int], expected: int) -> None:
+    assert worst(codes) == expected
+
+
+def test_outputs_without_a_number_do_not_pass(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["verify", "good.onnx", "--reference", "good.onnx", "--runtimes", "onnxruntime", "--inputs", "x.npz"]
+    np.savez("x.npz", x=np.full((2, 4), np.inf, np.float32))
+    assert main(command) == 1
+    assert "every element is NaN or infinite on both sides" in " ".join(capsys.readouterr().out.split())
+    np.savez("x.npz", x=np.array([[1, 2, 3, np.inf]], np.float32))
+    assert main(command) == 0
+    assert "1 of 4 elements are NaN or infinite on both sides" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--range", "0-1e39"], "'x' is float32, which reaches from -3.40282e+38 to 3.40282e+38"),
+        (["--seed", "-1"], "-1"),
+    ],
+)
+def test_what_cannot_be_fed_is_refused(options: list[str], text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", "good.onnx", "--reference", "good.onnx", "--runtimes", "onnxruntime", *options]) == 2
+    assert text in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_gate_without_steps_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["gate", "good.onnx", "--steps", ""]) == 2
+    assert "no step is named" in capsys.readouterr().err
