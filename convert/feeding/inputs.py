@@ -144,7 +144,7 @@ def _check_range(name: str, dtype: int, low: float, high: float) -> None:
         least, most = 0.0, 1.0
     else:
         limits = ml_dtypes.finfo if is_float(numpy_type) else ml_dtypes.iinfo
-        info = limits(numpy_type)  # type: ignore[no-untyped-call]
+        info = limits(numpy_type)
         least, most = float(info.min), float(info.max)
     if low < least or high > most:
         what = f"input {name!r} is {numpy_type.name}, which reaches from {least:g} to {most:g}"
