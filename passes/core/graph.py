@@ -248,6 +248,7 @@ class Graph:
     def retyped(self) -> None:
         """Forget what was learnt of the graph, because tensors have other element types now."""
         self.revision += 1
+        self.model.revision += 1
         self._dtypes.clear()
 
     # --- changing --------------------------------------------------------------------------
@@ -268,6 +269,7 @@ class Graph:
 
     def _index(self, node: Node) -> None:
         self.revision += 1
+        self.model.revision += 1
         if node.name:
             self._names.add(node.name)
         key = node.op_type, node.domain
@@ -293,6 +295,7 @@ class Graph:
 
     def _unindex(self, node: Node) -> None:
         self.revision += 1
+        self.model.revision += 1
         self._by_operator.get((node.op_type, node.domain), {}).pop(node, None)
         for tensor in node.outputs:
             if self._producer.get(tensor) is node:

@@ -27,6 +27,8 @@ class Model:
 
     def __init__(self, proto: ModelProto, file: str = "") -> None:
         self.proto, self.file = proto, file
+        self.revision = 0
+        """Counts changes of all graphs, of those that are gone too."""
         self.main = Graph(self)
         self._types_wanted, self._inferred_at = True, 0
         self._element_types, self._element_types_at = set[int](), -1
@@ -116,11 +118,6 @@ class Model:
         return node
 
     # --- types -----------------------------------------------------------------------------
-
-    @property
-    def revision(self) -> int:
-        """Counts changes of all graphs."""
-        return sum(graph.revision for graph in self.graphs())
 
     def infer(self) -> None:
         """Let types be inferred anew when next asked for, if the graphs have changed since."""

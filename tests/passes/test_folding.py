@@ -394,3 +394,19 @@ def test_constants_that_are_large_together_fold_in_parts(monkeypatch: pytest.Mon
     result = clean(model).model
     assert operators(result) == ["MatMul", "Add"] * 4
     assert_same(model, result, {"x": np.eye(size, dtype=np.float32)}, "rounding")  # MatMul packs constants
+
+
+def test_an_end_keeps_its_element_type() -> None:
+    model = parse("""<ir_version: 8, opset_import: ["": 19]>
+        g (float[N,4] x) => (float[A,B] y) <int64[1] zero = {0}, int32[1] from = {1}, int32[1] axis = {0}> {
+            shape = Shape(x) size = Gather(shape, zero) end = Cast <to = 6> (size) z = Slice(x, from, end, axis)
+            part = Relu(z) y = Neg(part) }""")
+    result = clean(model).model
+    assert operators(result) == ["Slice", "Relu", "Neg"]
+    assert_same(model, result, {"x": np.ones((3, 4), np.float32)})
+
+
+def test_a_split_into_one_part_is_followed() -> None:
+    model = parse("""<ir_version: 8, opset_import: ["": 13]>
+        g (float[N,4] x) => (int64[K] y) <int64[2] v = {3, 4}> { whole = Split <axis = 0> (v) y = Neg(whole) }""")
+    assert operators(clean(model).model) == ["Constant"]

@@ -173,19 +173,22 @@ class Folder:
         arguments = constant_arguments(node, self.facts)
         if not arguments:
             return None
-        inputs = [self._vector(arguments[i]) if i in arguments else t for i, t in enumerate(node.inputs)]
+        inputs = [self._vector(arguments[i], t) if i in arguments else t for i, t in enumerate(node.inputs)]
         replacement = Replacement(self.graph, node)
         replacement.nodes.append(dataclasses.replace(node, inputs=inputs))
         self.graph.apply(replacement)
         why = ", ".join(str(elements) for elements in arguments.values())
         return Edit(self.name, node.label, node.op_type, f"the argument is {why}", (node,), tuple(replacement.nodes))
 
-    def _vector(self, elements: list[int]) -> str:
-        """An int64 vector, shared by all that ask for the same."""
-        key = tuple(elements)
+    def _vector(self, elements: list[int], computed: str) -> str:
+        """A vector of the element type of `computed`, shared by all that ask for the same."""
+        dtype = self.facts.dtype(computed) or TensorProto.INT64
+        key = (dtype, *elements)
         if key not in self._shared:
+            info = np.iinfo(helper.tensor_dtype_to_np_dtype(dtype))
+            value = np.asarray([min(e, int(info.max)) for e in elements], info.dtype)
             name = self.graph.unique("folded/" + "_".join(map(str, elements)).replace("-", "m"))
-            self.graph.initializers[name] = numpy_helper.from_array(np.asarray(elements, np.int64), name)
+            self.graph.initializers[name] = numpy_helper.from_array(value, name)
             self._shared[key] = name
         return self._shared[key]
 
