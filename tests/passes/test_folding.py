@@ -410,3 +410,9 @@ def test_a_split_into_one_part_is_followed() -> None:
     model = parse("""<ir_version: 8, opset_import: ["": 13]>
         g (float[N,4] x) => (int64[K] y) <int64[2] v = {3, 4}> { whole = Split <axis = 0> (v) y = Neg(whole) }""")
     assert operators(clean(model).model) == ["Constant"]
+
+
+def test_a_product_beyond_the_element_type_is_left_to_the_runtime() -> None:
+    model = parse("""<ir_version: 8, opset_import: ["": 13]>
+        g (float[N,4] x) => (int32 y) <int32[2] v = {2147483647, -100}> { y = ReduceProd <keepdims = 0> (v) }""")
+    assert_same(model, clean(model).model, {"x": np.ones((3, 4), np.float32)})

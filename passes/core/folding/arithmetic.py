@@ -163,6 +163,6 @@ def _reduce(node: Node, args: Args, known: Known) -> Value | None:
         return None
     if not axes and node.attr_int("noop_with_empty_axes", 0):
         return source
-    data, where, keep = source.data, tuple(axes) or None, bool(node.attr_int("keepdims", 1))
-    out = REDUCTIONS[node.op_type].reduce(data, axis=where, dtype=data.dtype, keepdims=keep)
-    return Value.of(np.asarray(out, data.dtype), source.dtype)
+    where, keep = tuple(axes) or None, bool(node.attr_int("keepdims", 1))
+    out = REDUCTIONS[node.op_type].reduce(source.as_objects(), axis=where, dtype=object, keepdims=keep)
+    return Value.of(np.asarray(out, object), source.dtype)  # None on overflow, where runtimes differ
