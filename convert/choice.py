@@ -28,9 +28,9 @@ class Choice:
 
 def choose_exported(model: str | None) -> Choice:
     """For lint and fix, which start from what was exported."""
-    if model is not None:
-        return Choice((ModelConfig(Path(model)),))
     declared = _declared()
+    if model is not None:
+        return _entry(Path(model), declared) or Choice((ModelConfig(Path(model)),))
     if declared is not None:
         return declared
     raise BadInput("no model is given, and none is declared", do=_WAYS)
@@ -38,12 +38,13 @@ def choose_exported(model: str | None) -> Choice:
 
 def choose_fixed(model: str | None) -> Choice:
     """For verify and build, which go on from what `fix` wrote; the model it was made from is the reference."""
-    recorded = _recorded()
+    recorded, declared = _recorded(), _declared()
     if model is not None:
+        if (entry := _entry(Path(model), declared)) is not None:
+            return entry
         known = recorded is not None and recorded.models[0].path.resolve() == Path(model).resolve()
         reference = recorded.models[0].reference if recorded is not None and known else None
         return Choice((ModelConfig(Path(model), reference=reference),))
-    declared = _declared()
     if declared is not None:
         return Choice(tuple(_after_fix(m) for m in declared.models), declared.source)
     if recorded is not None:
@@ -61,6 +62,17 @@ def _declared() -> Choice | None:
     if config is None or not config.models:
         return None
     return Choice(config.models, f"what {relative(config.file)} declares")
+
+
+def _entry(path: Path, declared: Choice | None) -> Choice | None:
+    """What is declared for the model at `path`, or for the one that `fix` made it of; None where nothing is."""
+    from dataclasses import replace
+
+    for one in declared.models if declared is not None else ():
+        found = one if one.path.resolve() == path.resolve() else _after_fix(one)
+        if declared is not None and found.path.resolve() == path.resolve():
+            return Choice((replace(found, path=path),), f"{declared.source} for {one.path}")
+    return None
 
 
 def _after_fix(model: ModelConfig) -> ModelConfig:

@@ -91,7 +91,7 @@ class MissingOperator(Pass):
             return None
         if not target.is_rtx and _is_own(node.op_type):
             return None
-        return refused(f"{target.title} has no importer for {node.op_type}")
+        return refused(target.lack(node.op_type))
 
     def rewrite(self, node: Node, graph: Graph, target: Target) -> Replacement:
         """A decomposition of ours, else the function body; ONNX Runtime has normalizations in opsets without them."""

@@ -138,6 +138,13 @@ class Target:
         known_operator = facts()["operators"].get(op_type)
         return known_operator is not None and parse_version(known_operator["since"]) <= self.parser
 
+    def lack(self, op_type: str) -> str:
+        """What keeps an operator that the target does not have from being used, in words."""
+        stage = self._measured["never_accepted"].get(op_type, "").partition(":")[0] if self.is_rtx else ""
+        if stage == "build":
+            return f"the parser of {self.title} takes {op_type}, and its builder has nothing to run it with"
+        return f"{self.title} has no importer for {op_type}"
+
     def evidence(self, op_type: str) -> str:
         """Where it is known from whether the parser has the operator: a key of `facts()["evidence"]`."""
         if self.is_newer_than_known or (self.is_rtx and op_type in self._measured["unmeasured"]):

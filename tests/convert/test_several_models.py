@@ -71,3 +71,24 @@ def test_what_cannot_be_fed_is_refused(options: list[str], text: str, capsys: py
 def test_a_gate_without_steps_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["gate", "good.onnx", "--steps", ""]) == 2
     assert "no step is named" in capsys.readouterr().err
+
+
+def test_what_is_declared_holds_for_a_model_that_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    text = Path("trtconv.toml").read_text()
+    Path("trtconv.toml").write_text('target = "tensorrt-8.2"\n' + text)
+    assert main(["fix", "good.onnx"]) == 0
+    shown = capsys.readouterr()
+    assert "for TensorRT 8.2" in shown.out
+    assert "using what trtconv.toml declares for good.onnx" in shown.err
+    assert main(["lint", "good.onnx", "--target", "tensorrt-10.3"]) == 0
+    assert "for TensorRT 10.3" in capsys.readouterr().out
+    assert main(["verify", "good.fixed.onnx", "--runtimes", "onnxruntime", "--json"]) == 0
+    (result,) = json.loads(capsys.readouterr().out)["results"]
+    assert [case["name"] for case in result["cases"]] == ["min", "opt", "max"]
+    assert result["legs"][0]["expected"].endswith("on the original")
+
+
+def test_the_config_says_nothing_of_other_models(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("other.onnx").write_bytes(Path("good.onnx").read_bytes())
+    assert main(["lint", "other.onnx", "--target", "tensorrt-8.2"]) == 0
+    assert "using" not in capsys.readouterr().err
