@@ -80,8 +80,15 @@ class _Answer:
     unused_ignores: tuple[str, ...] = ()
 
 
-def gate(models: Sequence[ModelConfig], *, steps: Iterable[str] = STEPS) -> tuple[Gate, ...]:
+def gate(
+    models: Sequence[ModelConfig],
+    *,
+    steps: Iterable[str] = STEPS,
+    on_progress: Callable[[str], None] = lambda text: None,
+) -> tuple[Gate, ...]:
     """Run `steps` for each model; the fixed graph and the engine are thrown away afterwards.
+
+    `on_progress` is told each step before it begins.
 
     A step that this machine cannot run counts as not run, with exit code 3: leave it out with `steps` or the
     configuration's `runtimes` to say that this is meant. Raises BadInput for an unknown step.
@@ -92,10 +99,10 @@ def gate(models: Sequence[ModelConfig], *, steps: Iterable[str] = STEPS) -> tupl
     for name in chosen:
         if name not in STEPS:
             raise BadInput(f"there is no step {name!r}", do=f"steps are {', '.join(STEPS)}")
-    return tuple(_gate_one(model, chosen) for model in models)
+    return tuple(_gate_one(model, chosen, on_progress) for model in models)
 
 
-def _gate_one(model: ModelConfig, steps: Sequence[str]) -> Gate:
+def _gate_one(model: ModelConfig, steps: Sequence[str], on_progress: Callable[[str], None]) -> Gate:
     from trtconv.storage.loading import resolve_target
 
     target = str(resolve_target(model.target or "auto"))
@@ -106,6 +113,7 @@ def _gate_one(model: ModelConfig, steps: Sequence[str]) -> Gate:
     with _scratch(model.path) as fixed:
         for name in STEPS:
             if name in wanted:
+                on_progress(f"{name} of {model.path}")
                 done.append(_step(name, work[name], model, target, fixed))
                 if name == "fix" and not fixed.exists():
                     break
@@ -198,7 +206,7 @@ def _verify(model: ModelConfig, target: str, fixed: Path) -> _Answer:
         runtimes=model.runtimes,
         inputs=model.inputs,
     )
-    return _Answer(result.exit_code, result.verdict, result.to_json())
+    return _Answer(result.exit_code, "; ".join([result.verdict, *result.failures]), result.to_json())
 
 
 def _build(model: ModelConfig, target: str, fixed: Path) -> _Answer:

@@ -135,10 +135,17 @@ class Parity:
         outputs = list(self.outputs)
         failed = sum(not o.passed for o in outputs) + sum(bool(leg.failure) for leg in self.legs)
         idle = [f"{leg.name} NOT RUN ({leg.not_run})" for leg in self.legs if leg.status == "not run"]
-        cases = len({one.case for one in outputs})
-        done = f"{len(outputs)} comparisons in {cases} cases, {failed} failed" if outputs else "nothing compared"
-        kept = [f"{len(self.cases)} cases kept in {self.saved}"] if self.saved else []
+        cases = _count(len({one.case for one in outputs}), "case")
+        done = f"{_count(len(outputs), 'comparison')} in {cases}, {failed} failed" if outputs else "nothing compared"
+        kept = [f"{_count(len(self.cases), 'case')} kept in {self.saved}"] if self.saved else []
         return "; ".join([done, *idle, *kept])
+
+    @property
+    def failures(self) -> Iterator[str]:
+        """A sentence for each comparison that failed: what kept it from running, or its worst output."""
+        for leg in self.legs:
+            if leg.status == "failed":
+                yield f"{leg.actual}: {leg.failure or leg.worst}"
 
     @property
     def outputs(self) -> Iterator[OutputParity]:
@@ -171,3 +178,8 @@ class Parity:
         noise = [str(self.noise)] if self.noise else []
         curve = [self.curve.sentence] if self.curve else []
         return "\n".join([*map(str, self.legs), *parting, *curve, *noise, *(f"note: {n}" for n in self.notes)])
+
+
+def _count(number: int, thing: str) -> str:
+    """`1 case`, `2 cases`."""
+    return f"{number} {thing}" + "s" * (number != 1)

@@ -36,8 +36,8 @@ def command(
     announce(choice, as_json)
     asked = tuple(runtimes.split(",")) if runtimes else None
     models = [replace(m, target=target or m.target, runtimes=asked or m.runtimes) for m in choice.models]
-    with working(f"checking {len(models)} model{'s' * (len(models) != 1)}"):
-        gates = gate(models, steps=[s.strip() for s in steps.split(",") if s.strip()])
+    with working(f"checking {len(models)} model{'s' * (len(models) != 1)}", in_logs=not as_json) as say:
+        gates = gate(models, steps=[s.strip() for s in steps.split(",") if s.strip()], on_progress=say)
     if junit:
         from trtconv.report.junit import document as junit_document
         from trtconv.storage.files import write_text

@@ -43,11 +43,14 @@ def shorten(name: str, width: int = NAME_WIDTH) -> str:
 
 
 @contextmanager
-def working(what: str) -> Iterator[Callable[[str], None]]:
-    """Show on a terminal's stderr that something is going on; the block may say how far it is."""
+def working(what: str, *, in_logs: bool = False) -> Iterator[Callable[[str], None]]:
+    """Show on a terminal's stderr that something is going on; the block may say how far it is.
+
+    Where stderr is a file or a pipe, what the block says is a line of its own `in_logs`, else nothing.
+    """
     out = console(stderr=True)
     if not out.is_terminal:
-        yield lambda text: None
+        yield (lambda text: out.print(Text(text))) if in_logs else (lambda text: None)
         return
     with out.status(what) as status:
         yield lambda text: status.update(f"{what}: {text}")

@@ -39,7 +39,8 @@ def test_everything_passes(workspace: Path, capsys: pytest.CaptureFixture[str]) 
     declare("relu", "weighted")
     before = sorted(workspace.rglob("*"))
     assert main(["gate", "--junit", "gate.xml"]) == 0
-    shown = capsys.readouterr().out
+    shown, progress = capsys.readouterr()
+    assert "lint of relu.onnx\nfix of relu.onnx\n" in progress
     assert "relu.onnx" in shown
     assert "exit code 0" in shown
     assert sorted(workspace.rglob("*")) == sorted([*before, workspace / "gate.xml"])
@@ -87,6 +88,9 @@ def test_a_reference_that_differs_fails(workspace: Path, capsys: pytest.CaptureF
     document = json.loads(capsys.readouterr().out)
     steps = {s["name"]: s["status"] for s in document["results"][0]["steps"]}
     assert steps == {"lint": "passed", "fix": "passed", "verify": "failed", "build": "passed"}
+    summary = document["results"][0]["steps"][2]["summary"]
+    assert "on the model: y (" in summary
+    assert "outside the tolerance" in summary
 
 
 def test_missing_gpu_is_never_a_silent_pass(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
