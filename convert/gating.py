@@ -84,7 +84,7 @@ def gate(
     models: Sequence[ModelConfig],
     *,
     steps: Iterable[str] = STEPS,
-    on_progress: Callable[[str], None] = lambda text: None,
+    on_progress: Callable[[str], None] | None = None,
 ) -> tuple[Gate, ...]:
     """Run `steps` for each model; the fixed graph and the engine are thrown away afterwards.
 
@@ -99,7 +99,7 @@ def gate(
     for name in chosen:
         if name not in STEPS:
             raise BadInput(f"there is no step {name!r}", do=f"steps are {', '.join(STEPS)}")
-    return tuple(_gate_one(model, chosen, on_progress) for model in models)
+    return tuple(_gate_one(model, chosen, on_progress or (lambda text: None)) for model in models)
 
 
 def _gate_one(model: ModelConfig, steps: Sequence[str], on_progress: Callable[[str], None]) -> Gate:
