@@ -32,7 +32,7 @@ def command(what: tuple[str, ...], as_json: bool) -> int:
     else:
         from trtconv.report.terminal import show_explained, show_markdown
 
-        (show_explained if kind == "error" else show_markdown)(text)
+        (show_explained if kind == "message" else show_markdown)(text)
     return 0
 
 
@@ -54,7 +54,7 @@ def _explained(name: str) -> tuple[str, str, dict[str, object]]:
     except UnknownTarget:
         found = explain_error(name)
     if found.explanations:
-        return "error", found.text, found.to_json()
+        return "message", found.text, found.to_json()
     raise _unknown(name, [*passes, *every_operator()])
 
 

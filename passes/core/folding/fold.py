@@ -77,7 +77,7 @@ class Folder:
         """Turn Constant nodes into initializers; one that writes a graph output stays."""
         nodes = [node for node in self.graph.nodes_of(("Constant",), ("",)) if self._lift_one(node)]
         if nodes:
-            why = f"{len(nodes)} Constant node{'s' * (len(nodes) > 1)} can be initializers"
+            why = f"{len(nodes)} Constant nodes can be initializers" if len(nodes) > 1 else "it can be an initializer"
             yield Edit(self.name, nodes[0].label, "Constant", why, tuple(nodes), ())
 
     def _lift_one(self, node: Node) -> bool:
