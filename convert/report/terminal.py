@@ -5,30 +5,29 @@ from __future__ import annotations
 import sys
 import textwrap
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from functools import singledispatch
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from rich import box
 from rich.console import Console
-from rich.markdown import Markdown
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from trtconv.building import Engine
-from trtconv.doctoring import Doctor
-from trtconv.errors import Failed, worst
-from trtconv.fixing import Fix
-from trtconv.known import Difference
-from trtconv.linting import Lint
-from trtconv.parity import Parity
+from trtconv.errors import worst
 from trtconv.report.console import console, say, say_notes, shorten
 from trtconv.report.parity import show_parity
 
 if TYPE_CHECKING:
+    from trtconv.building import Engine
+    from trtconv.doctoring import Doctor
+    from trtconv.errors import Failed
     from trtconv.findings import Finding
+    from trtconv.fixing import Fix
     from trtconv.gating import Gate, Step
+    from trtconv.known import Difference
+    from trtconv.linting import Lint
+    from trtconv.parity import Parity
     from trtconv.passes.core import Edit, Node, Pass
 
 T = TypeVar("T")
@@ -40,18 +39,15 @@ TIME_SHOWN = 0.01
 """Share of the time from which on a step is named."""
 
 
-@singledispatch
 def show(result: object, model: str) -> None:
-    """Print a result about `model`."""
-    raise TypeError(f"nothing knows how to show a {type(result).__name__}")
+    """Print a result about `model`. Its class goes by its name: else showing one result would import every verb."""
+    _SHOWN[type(result).__name__](result, model)
 
 
-@show.register
 def _failed(result: Failed, model: str) -> None:
     click.echo(f"{model}: {result.error}", err=True)
 
 
-@show.register
 def _lint(result: Lint, model: str) -> None:
     out = console()
     out.print(Text.assemble((model, "bold"), f": {result.nodes} nodes, for {result.title}"))
@@ -64,7 +60,6 @@ def _lint(result: Lint, model: str) -> None:
     say(out, str(result.verdict), style="green" if result.ok else "")
 
 
-@show.register
 def _fix(result: Fix, model: str) -> None:
     out = console()
     counts = f"{result.nodes_before} nodes, {result.nodes_after} after, for {result.title}"
@@ -90,12 +85,10 @@ def _fix(result: Fix, model: str) -> None:
     say(out, str(result.verdict), style="green" if result.ok else "")
 
 
-@show.register
 def _parity(result: Parity, model: str) -> None:
     show_parity(result, model)
 
 
-@show.register
 def _engine(result: Engine, model: str) -> None:
     out = console()
     out.print(Text(f"{model} -> {result.verdict}"))
@@ -106,7 +99,6 @@ def _engine(result: Engine, model: str) -> None:
     say(out, f"details in {result.sidecar}", style="dim")
 
 
-@show.register
 def _doctor(result: Doctor, model: str = "") -> None:
     out = console()
     out.print(Text(f"Python {result.python}, {result.system}"))
@@ -127,7 +119,6 @@ def _doctor(result: Doctor, model: str = "") -> None:
     out.print(abilities)
 
 
-@show.register
 def _difference(result: Difference, model: str) -> None:
     out = console()
     out.print(Text(f"{result.before} -> {result.after}", style="bold"))
@@ -278,8 +269,21 @@ def show_explained(text: str) -> None:
         sys.stdout.write("\n".join(filled) + "\n")
 
 
+_SHOWN: dict[str, Callable[[Any, str], None]] = {
+    "Difference": _difference,
+    "Doctor": _doctor,
+    "Engine": _engine,
+    "Failed": _failed,
+    "Fix": _fix,
+    "Lint": _lint,
+    "Parity": _parity,
+}
+
+
 def show_markdown(text: str) -> None:
     """Markdown: rendered in a terminal, as it is in a pipe."""
+    from rich.markdown import Markdown
+
     out = console()
     if out.is_terminal:
         out.print(Padding(Markdown(text), (0, 1)))
