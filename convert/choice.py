@@ -68,9 +68,11 @@ def _entry(path: Path, declared: Choice | None) -> Choice | None:
     """What is declared for the model at `path`, or for the one that `fix` made it of; None where nothing is."""
     from dataclasses import replace
 
-    for one in declared.models if declared is not None else ():
+    if declared is None:
+        return None
+    for one in declared.models:
         found = one if one.path.resolve() == path.resolve() else _after_fix(one)
-        if declared is not None and found.path.resolve() == path.resolve():
+        if found.path.resolve() == path.resolve():
             return Choice((replace(found, path=path),), f"{declared.source} for {one.path}")
     return None
 

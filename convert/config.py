@@ -142,8 +142,23 @@ def _model(file: Path, entry: dict[str, Any]) -> ModelConfig:
     for key in ("runtimes", "compute_capabilities", "tools", "mixes_rows"):
         if key in values:
             values[key] = tuple(map(str, values[key]))
+    _check_settings(file, values)
     values["ignore"] = tuple(_ignore(file, item) for item in values.get("ignore", ()))
     return ModelConfig(**values)
+
+
+def _check_settings(file: Path, values: dict[str, Any]) -> None:
+    """Raise BadInput for what `verify` could not read later, by the name that it has in the file."""
+    from trtconv.by_name import by_name
+    from trtconv.comparison.criteria import Metric, read_tolerance
+    from trtconv.feeding.cases import read_range
+    from trtconv.subject import named_runtimes
+
+    readers = {"rtol": read_tolerance, "atol": read_tolerance, "metric": Metric.read, "ranges": read_range}
+    for key, read in readers.items():
+        by_name(values.get(key), read, f"{key} of {values['path']} in {file}")
+    if "runtimes" in values:
+        named_runtimes(values["runtimes"], where=f"runtimes of {values['path']} in {file}")
 
 
 def _ignore(file: Path, item: object) -> Ignore:

@@ -72,7 +72,7 @@ class Runs:
         if noise not in LEVELS:
             raise BadInput(f"there is no noise {noise!r}", do=f"there is {', '.join(LEVELS)}")
         records_only = subject.save_golden is not None and not subject.has_expected
-        wanted = _named(runtimes) if runtimes is not None else _installed()
+        wanted = named_runtimes(runtimes) if runtimes is not None else _installed()
         checked = wanted if consistency.asked else ()
         compared = tuple(r for r in wanted if r != "onnxruntime" or subject.has_expected)
         if records_only and runtimes is None:
@@ -97,11 +97,12 @@ def _installed() -> tuple[str, ...]:
     return "onnxruntime", Target.auto().product
 
 
-def _named(runtimes: Iterable[str]) -> tuple[str, ...]:
+def named_runtimes(runtimes: Iterable[str], where: str = "") -> tuple[str, ...]:
+    """The runtimes named `where`, each once. Raises BadInput for one that there is not, or where none is named."""
     named = tuple(dict.fromkeys(runtimes))
     for name in named:
         if name not in RUNTIMES:
-            raise BadInput(f"there is no runtime {name!r}", do=f"known are {', '.join(RUNTIMES)}")
+            raise BadInput(f"there is no runtime {name!r}", where=where, do=f"known are {', '.join(RUNTIMES)}")
     if not named:
-        raise BadInput("no runtime was named", do=f"known are {', '.join(RUNTIMES)}")
+        raise BadInput("no runtime was named", where=where, do=f"known are {', '.join(RUNTIMES)}")
     return named

@@ -20,28 +20,19 @@ are not fixed, and models of opsets before 17, which have no such operator.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
-from onnx import TensorProto, helper
-
 from trtconv.passes.core import Example, Graph, Node, Pass, Refused, Replacement, Safety, Target, Trouble, slow
-from trtconv.passes.core.parts import constant_operand, follower, is_closed, is_square, last_sizes, reduced_axes
+from trtconv.passes.core.parts import (
+    FLOATS,
+    NormParts,
+    constant_operand,
+    follower,
+    is_closed,
+    is_square,
+    last_sizes,
+    reduced_axes,
+)
 
-FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16)
 SINCE_OPSET = 17
-
-
-@dataclass(frozen=True)
-class Parts:
-    """A layer normalization in parts: its nodes, the last one last, and what the one node is to say."""
-
-    nodes: tuple[Node, ...]
-    x: str
-    sizes: tuple[int, ...]
-    epsilon: float
-    scale: str
-    bias: str
 
 
 class ExplodedLayerNormalization(Pass):
@@ -99,17 +90,10 @@ class ExplodedLayerNormalization(Pass):
         parts = _parts(node, graph)
         if parts is None:
             raise Refused("these are no longer the parts of a layer normalization")
-        r = Replacement(graph, parts.nodes[-1])
-        r.remove(*parts.nodes)
-        kind = helper.tensor_dtype_to_np_dtype(graph.dtype(parts.x) or TensorProto.FLOAT)
-        scale = parts.scale or r.constant(np.ones(parts.sizes, kind))
-        inputs = [parts.x, scale, *([parts.bias] if parts.bias else [])]
-        axis = -len(parts.sizes)
-        r.op("LayerNormalization", *inputs, into=parts.nodes[-1].outputs[0], axis=axis, epsilon=parts.epsilon)
-        return r
+        return parts.fused("LayerNormalization", graph)
 
 
-def _parts(quotient: Node, graph: Graph) -> Parts | None:
+def _parts(quotient: Node, graph: Graph) -> NormParts | None:
     """What `quotient` is part of, or None."""
     chain = _chain(quotient, graph)
     if chain is None:
@@ -126,7 +110,7 @@ def _parts(quotient: Node, graph: Graph) -> Parts | None:
     if not is_closed(nodes, graph):
         return None
     names = (found[1] if found else "" for found in (scale, bias))
-    return Parts(tuple(nodes), x, sizes, float(value.item()), *names)
+    return NormParts(tuple(nodes), x, sizes, float(value.item()), *names)
 
 
 def _chain(quotient: Node, graph: Graph) -> tuple[Node, ...] | None:

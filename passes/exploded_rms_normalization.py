@@ -21,27 +21,10 @@ not fixed, and models of opsets before 23, which have no such operator.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
-from onnx import TensorProto, helper
-
 from trtconv.passes.core import Example, Graph, Node, Pass, Refused, Replacement, Safety, Target, Trouble, slow
-from trtconv.passes.core.parts import constant_operand, follower, is_closed, is_square, last_sizes
+from trtconv.passes.core.parts import FLOATS, NormParts, constant_operand, follower, is_closed, is_square, last_sizes
 
-FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16)
 SINCE_OPSET = 23
-
-
-@dataclass(frozen=True)
-class Parts:
-    """An RMS normalization in parts: its nodes, the last one last, and what the one node is to say."""
-
-    nodes: tuple[Node, ...]
-    x: str
-    sizes: tuple[int, ...]
-    epsilon: float
-    scale: str
 
 
 class ExplodedRmsNormalization(Pass):
@@ -95,16 +78,10 @@ class ExplodedRmsNormalization(Pass):
         parts = _parts(node, graph)
         if parts is None:
             raise Refused("these are no longer the parts of an RMS normalization")
-        r = Replacement(graph, parts.nodes[-1])
-        r.remove(*parts.nodes)
-        kind = helper.tensor_dtype_to_np_dtype(graph.dtype(parts.x) or TensorProto.FLOAT)
-        scale = parts.scale or r.constant(np.ones(parts.sizes, kind))
-        into, axis = parts.nodes[-1].outputs[0], -len(parts.sizes)
-        r.op("RMSNormalization", parts.x, scale, into=into, axis=axis, epsilon=parts.epsilon)
-        return r
+        return parts.fused("RMSNormalization", graph)
 
 
-def _parts(mean: Node, graph: Graph) -> Parts | None:
+def _parts(mean: Node, graph: Graph) -> NormParts | None:
     square, safe = graph.producer(mean.input(0)), graph.only_consumer(mean.outputs[0])
     if square is None or safe is None or safe.op_type != "Add" or not is_square(square, square.input(0), graph):
         return None
@@ -116,7 +93,11 @@ def _parts(mean: Node, graph: Graph) -> Parts | None:
         return None
     scale = follower(quotient[-1], "Mul", sizes, graph)
     nodes = (square, mean, safe, *quotient, *([scale[0]] if scale else []))
-    return Parts(nodes, x, sizes, float(epsilon.item()), scale[1] if scale else "") if is_closed(nodes, graph) else None
+    return (
+        NormParts(nodes, x, sizes, float(epsilon.item()), scale[1] if scale else "")
+        if is_closed(nodes, graph)
+        else None
+    )
 
 
 def _quotient(safe: Node, x: str, graph: Graph) -> list[Node]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sys
+import textwrap
 
 import click
 
@@ -60,9 +61,8 @@ def _explained(name: str) -> tuple[str, str, dict[str, object]]:
 
 def _unknown(name: str, names: list[str]) -> BadInput:
     if any(c.isspace() for c in name.strip()):
-        short = " ".join(name.split())
         return BadInput(
-            f"nothing is known of the text {short[:80]!r}",
+            f"nothing is known of the text {textwrap.shorten(name, 80, placeholder=' …')!r}",
             do="paste the whole message; `trtconv lint` names what TensorRT refuses in a model",
         )
     near = difflib.get_close_matches(name, names, 3)

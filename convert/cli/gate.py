@@ -31,16 +31,20 @@ def command(
     from trtconv.gating import gate
     from trtconv.report.console import working
     from trtconv.report.github import workflow_commands
+    from trtconv.storage.files import write_text, writing
+    from trtconv.subject import named_runtimes
 
+    asked = named_runtimes(runtimes.split(","), where="--runtimes") if runtimes else None
+    if junit:
+        with writing(Path(junit)):  # what cannot be written is said before the work
+            pass
     choice = choose_exported(model)
     announce(choice, as_json)
-    asked = tuple(runtimes.split(",")) if runtimes else None
     models = [replace(m, target=target or m.target, runtimes=asked or m.runtimes) for m in choice.models]
     with working(f"checking {len(models)} model{'s' * (len(models) != 1)}", in_logs=not as_json) as say:
         gates = gate(models, steps=[s.strip() for s in steps.split(",") if s.strip()], on_progress=say)
     if junit:
         from trtconv.report.junit import document as junit_document
-        from trtconv.storage.files import write_text
 
         write_text(Path(junit), junit_document(gates))
     if os.environ.get("GITHUB_ACTIONS"):

@@ -42,7 +42,7 @@ WHAT, FED, JUDGED = "What is compared", "What is fed", "How it is judged"
     FED, "--range", "ranges", multiple=True, metavar="[INPUT:]LOW-HIGH", help="Bounds of made-up values: image:0-1."
 )
 @in_section(FED, "--batches", type=click.IntRange(min=1), default=1, show_default=True, help="Sets of values a shape.")
-@in_section(FED, "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of what is made up.")
+@in_section(FED, "--seed", default=0, show_default=True, help="Of what is made up.")
 @in_section(FED, "--save-inputs", type=click.Path(), metavar="FOLDER", help="Keep what was fed, for --inputs.")
 @in_section(JUDGED, "--rtol", multiple=True, metavar="[OUTPUT:]X", help="Relative tolerance, of all or of one output.")
 @in_section(JUDGED, "--atol", multiple=True, metavar="[OUTPUT:]X", help="Absolute tolerance, of all or of one output.")
@@ -134,5 +134,7 @@ def _expected(declared: ModelConfig, reference: str | None, golden: str | None) 
 
 def _settings(declared: ModelConfig, given: dict[str, Any]) -> dict[str, Any]:
     """Options of the command line, and where none was given what is declared for the model."""
-    known = {"shapes", "inputs", "ranges", "rtol", "atol", "metric", "consistency", "mixes_rows"}
+    known = {"shapes", "inputs", "rtol", "atol", "metric", "consistency", "mixes_rows"}
+    if not given["inputs"]:  # which are fed as they are
+        known.add("ranges")
     return {name: value or (getattr(declared, name) if name in known else value) for name, value in given.items()}

@@ -50,6 +50,12 @@ class Feeding:
     ranges: Ranges = field(default_factory=dict)
     """Lowest and highest value by input; the empty name stands for all plain data."""
 
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise BadInput(f"a seed is 0 or more, not {self.seed}", where="--seed")
+        if self.inputs is not None:
+            self._check_nothing_made_up("inputs that are given are fed as they are")
+
     def cases(self, model: Model) -> Cases:
         """The cases for a model. Raises BadInput for shapes or inputs that contradict it."""
         from trtconv.profiles import profiles_for
@@ -64,8 +70,13 @@ class Feeding:
 
     def check_nothing_asked(self, why: str) -> None:
         """Raise BadInput where the caller said what to feed although something else says it."""
-        if self.inputs is not None or self.ranges or self.batches > 1:
-            raise BadInput(why, do="leave out --inputs, --range and --batches")
+        if self.inputs is not None:
+            raise BadInput(why, do="leave out --inputs")
+        self._check_nothing_made_up(why)
+
+    def _check_nothing_made_up(self, why: str) -> None:
+        if self.ranges or self.batches > 1 or self.seed:
+            raise BadInput(why, do="leave out --range, --batches and --seed, which are for inputs that are made up")
 
     def notes(self, graph: Graph, ran: Sequence[Case], guessed: bool) -> Iterator[str]:
         """What a reader should know of the inputs that were made up."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -13,6 +14,8 @@ from rich.text import Text
 from trtconv.report.console import console, say, say_notes, shorten
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from trtconv.comparison.metrics import Difference
     from trtconv.parity import Leg, OutputParity, Parity
 
@@ -21,6 +24,9 @@ STYLE = {"passed": "green", "failed": "bold red", "not run": "yellow"}
 NUMBERS = ("max abs", "noise", "max rel", "ULP", "cosine", "argmax", "top-1", "miou")
 COLUMNS = ("output", "worst case", *NUMBERS, "worst element", "")
 """In this order; what is empty in every row is left out."""
+SPARED = ("worst element", "argmax", "cosine", "ULP", "max rel", "worst case")
+"""Columns that a narrow terminal does without, one after the other."""
+INDENT = 2
 
 
 MANY = 100_000
@@ -35,11 +41,14 @@ def show_parity(result: Parity, model: str) -> None:
         reason = leg.failure or leg.not_run
         head = Text.assemble(("  " + leg.status.upper(), STYLE[leg.status]), f": {leg.expected} against {leg.actual}")
         out.print(head + Text(f": {reason}" if reason else ""))
+        columns = _columns(leg, out)
         if leg.outputs:
-            out.print(Padding(_table(leg), (0, 0, 0, 2), expand=False))
+            out.print(Padding(_table(leg, columns), (0, 0, 0, INDENT), expand=False))
         for one in leg.outputs:
             if not one.passed:
-                say(out, f"{one.name} ({one.case}): {one.difference.why}", style="bold red")
+                is_told = "worst element" in columns or one.difference.worst is None
+                found = one.difference.why if is_told else one.difference
+                say(out, f"{one.name} ({one.case}): {found}", style="bold red")
             elif one.difference.not_finite:
                 say(out, f"{one.name} ({one.case}): {one.difference.left_out}", style="yellow")
     if result.parting is not None:
@@ -52,9 +61,19 @@ def show_parity(result: Parity, model: str) -> None:
     say(out, str(result.verdict), style="green" if result.ok else "")
 
 
-def _table(leg: Leg) -> Table:
+def _columns(leg: Leg, out: Console) -> list[str]:
+    """The columns that hold something, as many as fit side by side."""
     rows = list(_rows(leg.outputs))
     columns = [name for name in COLUMNS if any(row.get(name) for row in rows)]
+    for spared in SPARED:
+        if Measurement.get(out, out.options, _table(leg, columns)).maximum <= out.width - INDENT:
+            break
+        columns = [name for name in columns if name != spared]
+    return columns
+
+
+def _table(leg: Leg, columns: Sequence[str]) -> Table:
+    rows = _rows(leg.outputs)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in columns:
         table.add_column(name, justify="right" if name in NUMBERS else "left")

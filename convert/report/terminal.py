@@ -50,7 +50,7 @@ def _failed(result: Failed, model: str) -> None:
 
 def _lint(result: Lint, model: str) -> None:
     out = console()
-    out.print(Text.assemble((model, "bold"), f": {result.nodes} nodes, for {result.title}"))
+    out.print(Text.assemble((model, "bold"), f": {_nodes(result.nodes)}, for {result.title}"))
     _findings(out, result.findings)
     _suppressed(out, result.ignored, result.unused_ignores)
     _crashes(out, result.crashes)
@@ -62,7 +62,7 @@ def _lint(result: Lint, model: str) -> None:
 
 def _fix(result: Fix, model: str) -> None:
     out = console()
-    counts = f"{result.nodes_before} nodes, {result.nodes_after} after, for {result.title}"
+    counts = f"{_nodes(result.nodes_before)}, {result.nodes_after} after, for {result.title}"
     out.print(Text.assemble((model, "bold"), f": {counts}"))
     grid = _grid()
     for name, edits in _grouped(result.edits, lambda e: e.pass_name).items():
@@ -143,6 +143,10 @@ def _findings(out: Console, findings: Iterable[Finding]) -> None:
         grid.add_row(Text(effect, STYLE.get(effect, "")), f"{len(group)} x", name, what)
     if grid.row_count:
         out.print(grid)
+
+
+def _nodes(count: int) -> str:
+    return "1 node" if count == 1 else f"{count} nodes"
 
 
 def _suppressed(out: Console, ignored: tuple[Finding, ...], unused: tuple[str, ...]) -> None:

@@ -3,11 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import numpy as np
+from onnx import TensorProto, helper
+
+from trtconv.passes.core.rewrite import Replacement
 
 if TYPE_CHECKING:
     from trtconv.passes.core.graph import Array, Graph
     from trtconv.passes.core.node import Node
+
+
+FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16)
+"""Element types of the normalizations that are put together."""
+
+
+@dataclass(frozen=True)
+class NormParts:
+    """A normalization over the last axes in parts: its nodes, the last one last, and what the one node is to say."""
+
+    nodes: tuple[Node, ...]
+    x: str
+    sizes: tuple[int, ...]
+    epsilon: float
+    scale: str = ""
+    bias: str = ""
+
+    def fused(self, op_type: str, graph: Graph) -> Replacement:
+        """One `op_type` where the last of the nodes stood; a scale that there is none of is ones."""
+        r = Replacement(graph, self.nodes[-1])
+        r.remove(*self.nodes)
+        kind = helper.tensor_dtype_to_np_dtype(graph.dtype(self.x) or TensorProto.FLOAT)
+        inputs = [self.x, self.scale or r.constant(np.ones(self.sizes, kind)), *([self.bias] if self.bias else [])]
+        r.op(op_type, *inputs, into=self.nodes[-1].outputs[0], axis=-len(self.sizes), epsilon=self.epsilon)
+        return r
 
 
 def is_closed(nodes: Sequence[Node], graph: Graph) -> bool:

@@ -253,7 +253,7 @@ def test_beside_a_reference_both_are_reported() -> None:
 @pytest.mark.parametrize("runtime", ["tensorrt", "tensorrt-rtx"])
 def test_engines_are_checked_against_themselves(runtime: str) -> None:
     if not product_named(runtime).is_installed:
-        pytest.skip(f"{runtime} is not installed")
+        pytest.skip(f"needs {runtime}, which is not installed")
     sound = trtconv.verify(model(SOUND["elementwise"]), consistency=True, runtimes=[runtime], shapes="x:1-2-5x4")
     assert [leg.kind for leg in sound.legs] == ["parity", "consistency"]
     assert sound.exit_code == 0
@@ -269,7 +269,7 @@ def test_an_output_of_another_shape_shows_no_error_of_zero(tmp_path: Path, capsy
     assert "shape [4, 2] instead of [2, 4]" in said
 
 
-@pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="there is a GPU")
+@pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="says what happens without a GPU")
 def test_engines_that_cannot_run_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     onnx.save(model(SOUND["elementwise"]), tmp_path / "m.onnx")
     assert main(["verify", str(tmp_path / "m.onnx"), "--consistency", "--json"]) == 3

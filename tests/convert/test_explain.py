@@ -63,7 +63,7 @@ TEXTS = [
         "branches of an If",
         "constant-condition",
     ),
-    ("Unsupported ONNX data type: UINT16 (4)", "no element type UINT16", "unsupported-integer-type"),
+    ("Unsupported ONNX data type: UINT16 (4)", "nothing with the element type UINT16", "unsupported-integer-type"),
     (
         "Your ONNX model has been generated with INT64 weights, while TensorRT does not natively support it.",
         "harmless",
@@ -104,6 +104,13 @@ TEXTS = [
     ("Scale coefficients must all be positive", "0 or negative", "negative-scale"),
     ("The shape of the scale input must be (C, )", "every place", "batch-norm-parameters"),
     ("CUDA initialization failure with error: 35", "driver or a GPU", ""),
+    ("Error Code 2: OutOfMemory (no further information)", "not enough GPU memory", ""),
+    ("Error Code 1: Cuda Runtime (out of memory)", "not enough GPU memory", ""),
+    ("Static dimension mismatch while setting input shape.", "fixed in the file", ""),
+    ("kMIN dimensions in profile 0 are [1,3] but input has static dimensions [8,3].", "fixed in the file", ""),
+    ("IShuffleLayer /Reshape: reshape changes volume. Reshaping [2,8] to [1,8].", "another number of elements", ""),
+    ("In function convertAxis: [8] Assertion failed: axis >= 0 && axis < nbDims", "outside the tensor", ""),
+    ("CUDA lazy loading is not enabled. Enabling it can significantly reduce memory", "a warning", ""),
 ]
 
 

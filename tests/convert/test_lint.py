@@ -34,7 +34,7 @@ CRASHING = f"""{HEAD} g (float[2,3] x) => (float[2,3] y) {{
 
 @pytest.fixture(autouse=True)
 def _installed() -> None:
-    pytest.importorskip("tensorrt_rtx")
+    pytest.importorskip("tensorrt_rtx", reason="needs TensorRT-RTX: pip install 'trtconv[rtx]'")
 
 
 def test_the_parser_is_asked_where_it_is_installed() -> None:

@@ -163,7 +163,7 @@ def test_the_error_curve_of_an_engine() -> None:
 @pytest.mark.parametrize("runtime", ["tensorrt", "tensorrt-rtx"])
 def test_an_engine_of_a_wrong_model_is_looked_into(runtime: str) -> None:
     if not product_named(runtime).is_installed:
-        pytest.skip(f"{runtime} is not installed")
+        pytest.skip(f"needs {runtime}, which is not installed")
     parity = trtconv.verify(
         WRONG, reference=RIGHT, runtimes=[runtime], shapes="x:1-2-4x16", bisect=True, error_curve=True
     )

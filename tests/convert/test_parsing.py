@@ -84,7 +84,7 @@ def test_a_product_that_is_not_there_says_what_to_install():
         parse_with("openvino", parse(GOOD))
 
 
-@pytest.mark.skipif("tensorrt" in {d.name for d in importlib.metadata.distributions()}, reason="TensorRT is installed")
+@pytest.mark.skipif("tensorrt" in {d.name for d in importlib.metadata.distributions()}, reason="without TensorRT only")
 def test_tensorrt_that_is_not_installed():
     with pytest.raises(Unavailable, match="TensorRT is not installed") as caught:
         parse_with("tensorrt", parse(GOOD))

@@ -92,3 +92,61 @@ def test_the_config_says_nothing_of_other_models(capsys: pytest.CaptureFixture[s
     Path("other.onnx").write_bytes(Path("good.onnx").read_bytes())
     assert main(["lint", "other.onnx", "--target", "tensorrt-8.2"]) == 0
     assert "using" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "text"),
+    [
+        ("rtol", '"tight"', "rtol of gone.onnx in trtconv.toml does not take 'tight'"),
+        ("atol", "-1", "a tolerance is zero or more"),
+        ("metric", '"closest"', "metrics are elementwise"),
+        ("ranges", '{ x = "5" }', "ranges of gone.onnx in trtconv.toml"),
+        ("runtimes", '["onnxruntme"]', "there is no runtime 'onnxruntme'"),
+    ],
+)
+def test_a_setting_that_cannot_be_read_is_told_before_the_work(
+    key: str, value: str, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("trtconv.toml").write_text(f"[[models]]\npath = 'gone.onnx'\n{key} = {value}\n")
+    assert main(["gate"]) == 2
+    shown = capsys.readouterr()
+    assert text in " ".join(shown.err.split())
+    assert "lint of" not in shown.err
+
+
+@pytest.mark.parametrize("options", [["--junit", "no/gate.xml"], ["--runtimes", "onnxruntme"]])
+def test_a_gate_that_could_not_end_does_not_begin(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["gate", "good.onnx", *options]) == 2
+    assert "lint of" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [["--range", "0-1"], ["--batches", "3"], ["--seed", "7"]])
+def test_given_inputs_leave_nothing_to_make_up(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    np.savez("x.npz", x=np.ones((2, 4), np.float32))
+    command = ["verify", "good.onnx", "--reference", "good.onnx", "--runtimes", "onnxruntime", "--inputs", "x.npz"]
+    assert main(command) == 0
+    assert main([*command, *options]) == 2
+    assert "fed as they are" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_narrow_table_cuts_no_number(
+    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    other = parse(RELU.replace("Relu(x)", "Elu(x)"))
+    Path("other.onnx").write_bytes(other.SerializeToString())
+    command = ["verify", "other.onnx", "--reference", "good.onnx", "--runtimes", "onnxruntime"]
+    assert main([*command, "--json"]) == 1
+    (leg,) = json.loads(capsys.readouterr().out)["results"][0]["legs"]
+    assert main(command) == 1
+    shown = capsys.readouterr().out
+    assert "…" not in shown
+    assert shown.count("FAILED") == 1 + len(leg["outputs"])
+    assert all(f"{output['max_abs']:.3g}" in shown and "worst" in shown for output in leg["outputs"])
+
+
+def test_given_inputs_win_over_declared_ranges() -> None:
+    np.savez("x.npz", x=np.full((2, 4), 5, np.float32))
+    Path("trtconv.toml").write_text("[[models]]\npath = 'good.onnx'\nreference = 'good.onnx'\nranges = 'x:0-1'\n")
+    assert main(["verify", "good.onnx", "--runtimes", "onnxruntime", "--inputs", "x.npz"]) == 0

@@ -56,7 +56,7 @@ def test_tolerances_of_the_caller_win(options: dict[str, float], code: int) -> N
     assert parity.exit_code == code
 
 
-@pytest.mark.skipif(not NO_GPU, reason="there is a GPU")
+@pytest.mark.skipif(not NO_GPU, reason="says what happens without a GPU")
 def test_without_a_gpu_the_engine_is_not_run_and_that_is_no_success() -> None:
     parity = trtconv.verify(parse(SWISH), reference=parse(SWISH))
     assert parity.exit_code == 3
@@ -72,7 +72,7 @@ def test_without_a_gpu_the_engine_is_not_run_and_that_is_no_success() -> None:
 @pytest.mark.parametrize("runtime", ["tensorrt", "tensorrt-rtx"])
 def test_an_engine_is_built_and_compared(runtime: str) -> None:
     if not product_named(runtime).is_installed:
-        pytest.skip(f"{runtime} is not installed")
+        pytest.skip(f"needs {runtime}, which is not installed")
     parity = trtconv.verify(parse(SWISH), reference=parse(SWISH), shapes="x:1-2-5x4", runtimes=[runtime])
     assert parity.exit_code == 0
     assert len(list(parity.outputs)) == 3

@@ -160,7 +160,7 @@ def test_half_constants_are_recognised() -> None:
 
 
 def test_what_the_real_parser_takes() -> None:
-    pytest.importorskip("tensorrt_rtx")
+    pytest.importorskip("tensorrt_rtx", reason="needs TensorRT-RTX: pip install 'trtconv[rtx]'")
     swish, gate = "y = HardSwish(x)", "s = HardSigmoid <alpha=0.16666667> (x) y = Mul(x, s)"
     taken = [of_type(t, 22, swish) for t in ("float", "float16", "double")]
     brain = of_type("bfloat16", 22, swish)

@@ -68,7 +68,7 @@ def test_bytes_are_refused_from_a_version_on(target: str, dtype: str, is_found: 
 
 
 def test_the_real_parser_agrees() -> None:
-    pytest.importorskip("tensorrt_rtx")
+    pytest.importorskip("tensorrt_rtx", reason="needs TensorRT-RTX: pip install 'trtconv[rtx]'")
     models = [model_of(op, dtype, 13, 2, "CRD", [1, 2, 3]) for op in MOVES for dtype in ("bool", "uint8")]
     shapes = [{"x": [2, 4, 2, 3] if i < 2 else [2, 1, 4, 6]} for i in range(4)]
     fixed = [trtconv.fix(m, target="tensorrt-rtx-1.7").model for m in models]

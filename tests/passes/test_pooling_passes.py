@@ -143,7 +143,7 @@ REFUSED: dict[str, tuple[str, int, dict[str, Any]]] = {
 
 
 def test_the_real_parser_refuses_before_and_takes_after() -> None:
-    pytest.importorskip("tensorrt_rtx")
+    pytest.importorskip("tensorrt_rtx", reason="needs TensorRT-RTX: pip install 'trtconv[rtx]'")
     spatial = [[8] * len(attributes["kernel_shape"]) for _, _, attributes in REFUSED.values()]
     cases = zip(REFUSED.values(), spatial, strict=True)
     models = [model_of(op, opset, ["N", 2, *sizes], **attributes) for (op, opset, attributes), sizes in cases]
@@ -165,7 +165,7 @@ def test_sizes_known_at_run_time_need_constant_of_shape() -> None:
 @pytest.mark.parametrize("op_type", ["AveragePool", "MaxPool", "LpPool"])
 def test_the_real_parser_counts_windows_as_said(op_type: str) -> None:
     """Every small 1-axis window with ceil_mode, as 2-D: a sum with ones of the right shape tells what it counts."""
-    pytest.importorskip("tensorrt_rtx")
+    pytest.importorskip("tensorrt_rtx", reason="needs TensorRT-RTX: pip install 'trtconv[rtx]'")
     models, flagged, expected = [], [], []
     for kernel, stride, begin, end, size in itertools.product((1, 2, 3), (2, 3), (0, 1), (0, 1), (5, 6, 7)):
         if max(begin, end) >= kernel or not (size + begin + end - kernel) % stride:

@@ -13,6 +13,18 @@ MESSAGES = (
         ("data-dependent-shape",),
     ),
     Message(
+        r"input has static dimensions|[Ss]tatic dimension mismatch",
+        "a size is fixed in the file or the engine, and another one was asked for",
+        "export the model with that dimension dynamic, and give its range: `trtconv build --shapes input:min-opt-max`; "
+        "else ask for the size that it has",
+    ),
+    Message(
+        r"reshape (?:changes|would change) volume",
+        "a Reshape is asked for another number of elements than its input has: often the batch size of the export is "
+        "written into it",
+        "export with a dynamic batch, or build and feed the sizes that the model was exported with",
+    ),
+    Message(
         r"missing values for shape input tensor (?P<tensor>[^\s.]+)",
         "the values of the input {tensor} decide a shape, and the optimization profile holds none for it",
         "`trtconv build --shapes NAME=1-4-8` gives the least, the usual and the largest value",
@@ -29,7 +41,8 @@ MESSAGES = (
         "give shapes that the network allows: often height and width have to be multiples of its stride",
     ),
     Message(
-        r"\bk(?:OPT|MIN|MAX)\b|has dynamic or shape inputs, but no optimization profile|optimization profile",
+        r"\bk(?:OPT|MIN|MAX)\b(?!.*input has static dimensions)"
+        r"|has dynamic or shape inputs, but no optimization profile|optimization profile",
         "a dynamic dimension has no range, or one that its consumers cannot have",
         "`trtconv build --shapes input:min-opt-max`; `trtconv build` without --shapes lists the dynamic inputs",
     ),
@@ -59,14 +72,20 @@ MESSAGES = (
         "build it again with the version that loads it; ENGINE.json beside the engine names the one that built it",
     ),
     Message(
-        r"[Cc]uda (?:failure|error)|CUDA initialization failure|cudaGetDevice|Error Code 1: Cuda Runtime",
+        r"[Cc]uda (?:failure|error)|CUDA initialization failure|cudaGetDevice"
+        r"|Error Code 1: Cuda Runtime(?! \(out of memory)",
         "the CUDA driver or a GPU is missing, or does not fit this TensorRT",
         "`trtconv doctor` says what this machine has; TensorRT-RTX builds without a GPU",
     ),
     Message(
-        r"[Oo]ut of memory|insufficient memory|Requested amount of GPU memory",
+        r"[Oo]ut ?[Oo]f ?[Mm]emory|insufficient memory|Requested amount of GPU memory",
         "there is not enough GPU memory for a tactic, or for the engine",
         "give less --workspace, smaller maximum shapes, or a larger GPU",
+    ),
+    Message(
+        r"lazy loading is not enabled",
+        "a warning: CUDA loads every kernel when the program starts, which takes memory and time",
+        "set CUDA_MODULE_LOADING=LAZY in the environment of the program",
     ),
     Message(
         r"[Mm]agic ?[Tt]ag",

@@ -194,6 +194,12 @@ MESSAGES = (
         ("undefined-form",),
     ),
     Message(
+        r"convertAxis|axis >= 0 && axis < nbDims",
+        "an axis lies outside the tensor, as far as the parser can tell how many axes it has",
+        "`trtconv lint` names the node; compare its axis with the rank of its input, which another rank in front of it "
+        "may have changed",
+    ),
+    Message(
         r"combineTensorsElementwise|nbDims == combined",
         "the operands have different numbers of axes, which this old parser does not bring together",
         "give both the same rank in the export, or use a TensorRT of the last years",

@@ -41,7 +41,7 @@ MESSAGES = (
     # --- element types ---
     Message(
         r"Unsupported ONNX data type: (?P<type>\w+)",
-        "TensorRT has no element type {type}",
+        "TensorRT computes nothing with the element type {type}",
         FIX,
         ("double-precision", "unsupported-integer-type", "unsupported-element-type"),
     ),
