@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -184,7 +184,7 @@ def fix(
         if not (bad := bad_bargains(outcome.edits, found)):
             break
         outcome = Outcome(undone=[*outcome.undone, *bad], clock=clock)
-    left = _undone(found, outcome.undone)
+    left = _left_out(_undone(found, outcome.undone), {one.name() for one in passes})
     after = count_nodes(model)
     with clock.step("write"):
         proto = model.commit()
@@ -211,6 +211,12 @@ def _undone(findings: Iterable[Finding], undone: Iterable[Edit]) -> Iterator[Fin
     for finding in findings:
         reason = reasons.get((finding.pass_name, finding.node))
         yield replace(finding, refusal=reason) if reason and not finding.refusal else finding
+
+
+def _left_out(findings: Iterable[Finding], ran: Collection[str]) -> Iterator[Finding]:
+    """The findings, with that as the reason at those of passes that did not run: whether they could, nobody asked."""
+    for finding in findings:
+        yield finding if finding.pass_name in ran else replace(finding, refusal="this pass was left out")
 
 
 def choose(only: Iterable[str], skip: Iterable[str]) -> list[Pass]:

@@ -75,6 +75,18 @@ def test_only_and_skip(workspace: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "there is no pass called 'no-such-pass'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("choice", [("--only", "no-op-nodes"), ("--skip", "unfolded-constants")])
+def test_what_was_left_out_is_called_left_out(
+    workspace: Path, capsys: pytest.CaptureFixture[str], choice: tuple[str, str]
+) -> None:
+    text = """<ir_version: 8, opset_import: ["": 17]>
+        g (float[N,4] x) => (float[N,4] y) <float[4] a = {1,2,3,4}> { b = Add(a, a) y = Mul(x, b) }"""
+    Path("constants.onnx").write_bytes(parse(text).SerializeToString())
+    assert main(["fix", "constants.onnx", "--target", "tensorrt-8.2", *choice]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Add of constants is computed anew in every build; not mended: this pass was left out" in shown
+
+
 def test_unknown_target_lists_the_known(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lint", "relu.onnx", "--target", "openvino-3"]) == 2
     shown = capsys.readouterr().err
