@@ -128,11 +128,8 @@ def lint(source: str | os.PathLike[str] | ModelProto, *, target: str = "auto", p
 
 
 def doubts(model: Model, target: Target) -> list[str]:
-    """What makes all that is said of a target less certain: a version newer than known, an undocumented opset."""
-    found = []
-    if target.is_newer_than_known:
-        known = type(target)(target.product, target.nearest).title
-        found.append(f"{target.title} is newer than what trtconv knows: these are the facts of {known}")
+    """What makes all that is said of a target less certain: a version that is not known, an undocumented opset."""
+    found = [target.doubt] if target.doubt else []
     newest = target.documented_opset[1]
     if model.opset > newest:
         found.append(

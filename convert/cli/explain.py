@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import click
 
@@ -25,38 +28,65 @@ def command(what: tuple[str, ...], as_json: bool) -> int:
       trtconv explain "Plugin not found"  what it means and what to do; - reads it from stdin
     """  # noqa: D301
     name = " ".join(what)
-    kind, text, content = _explained(sys.stdin.read() if name == "-" else name)
+    found = _explained(sys.stdin.read() if name == "-" else name)
     if as_json:
         from trtconv.report.json import plain
 
-        click.echo(plain("explain", {kind: name, "page": text, **content}))
+        click.echo(plain("explain", {found.kind: name, "page": found.page, **found.content}))
     else:
-        from trtconv.report.terminal import show_explained, show_markdown
-
-        (show_explained if kind == "message" else show_markdown)(text)
+        found.show()
     return 0
 
 
-def _explained(name: str) -> tuple[str, str, dict[str, object]]:
-    """What `name` is, the page about it, and more for JSON. Raises BadInput where nothing is known of it."""
-    from trtconv.known import every_operator, operator_page, target_page
+@dataclass(frozen=True)
+class _Explained:
+    kind: str
+    page: str
+    show: Callable[[], None]
+    content: dict[str, object] = field(default_factory=dict)
+
+
+def _explained(name: str) -> _Explained:
+    """What `name` is, and what is to be said of it. Raises BadInput where nothing is known of it."""
+    from trtconv.factsheet import operator_sheet, target_sheet
+    from trtconv.known import every_operator
     from trtconv.parser.explaining import explain_error
     from trtconv.passes.core import Target, UnknownTarget
     from trtconv.passes.core.catalogue import catalogue
     from trtconv.passes.core.page import markdown
+    from trtconv.report.explained import show_meaning, show_page, show_sheet
 
     passes = catalogue()
     if name in passes:
-        return "pass", markdown(passes[name]), {}
-    if name in every_operator():
-        return "operator", operator_page(name), {}
+        page = markdown(passes[name])
+        return _Explained("pass", page, lambda: show_page(page))
+    if name in every_operator() or _is_standard(name):
+        sheet = operator_sheet(name)
+        return _Explained("operator", sheet.markdown(), lambda: show_sheet(sheet))
     try:
-        return "target", target_page(Target.parse(name)), {}
-    except UnknownTarget:
-        found = explain_error(name)
+        facts = target_sheet(Target.parse(name))
+        return _Explained("target", facts.markdown(), lambda: show_sheet(facts))
+    except UnknownTarget as error:
+        why = str(error)
+    found = explain_error(name)
     if found.explanations:
-        return "message", found.text, found.to_json()
-    raise _unknown(name, [*passes, *every_operator()])
+        return _Explained("message", found.text, lambda: show_meaning(found.text), found.to_json())
+    raise _meant_as_target(name, why) or _unknown(name, [*passes, *every_operator()])
+
+
+def _is_standard(name: str) -> bool:
+    """Whether the ONNX standard has an operator of that name."""
+    import onnx
+
+    return bool(onnx.defs.has(name))
+
+
+def _meant_as_target(name: str, why: str) -> BadInput | None:
+    """That `name` is no known target, where it looks like one."""
+    from trtconv.passes.core.target import PRODUCTS, known_ranges
+
+    is_near = bool(difflib.get_close_matches(re.split(r"-?v?\d", name.lower())[0], [*PRODUCTS, "trt", "rtx"], 1, 0.75))
+    return BadInput(why, do=f"{known_ranges()} are known") if is_near or re.fullmatch(r"v?\d[\d.]*", name) else None
 
 
 def _unknown(name: str, names: list[str]) -> BadInput:

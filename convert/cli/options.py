@@ -16,9 +16,20 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+
+def _named(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """What an empty shell variable leaves is no choice: it would pass for `auto`."""
+    if value == "":
+        raise click.BadParameter("is empty; leave it out for the installed product", ctx, parameter)
+    return value
+
+
 model_argument = click.argument("model", required=False, type=click.Path())
 target_option = click.option(
-    "--target", metavar="T", help="Product and version, e.g. tensorrt-8.2, tensorrt-rtx-1.7; auto: the installed one."
+    "--target",
+    metavar="T",
+    callback=_named,
+    help="Product and version, e.g. tensorrt-8.2, tensorrt-rtx-1.7; auto: the installed one.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 shapes_option = click.option(

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-import textwrap
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from rich import box
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -127,6 +124,7 @@ def _difference(result: Difference, model: str) -> None:
     (_, before), (_, after) = result.opsets
     say(out, f"documented opset: up to {before} -> up to {after}")
     say(out, f"known from: {', '.join(result.evidence)}", style="dim")
+    say_notes(out, result.notes)
     for word, findings in (("appear", result.appear), ("disappear", result.disappear)):
         if model:
             say(out, f"findings in {model} that {word}: {len(findings)}")
@@ -262,17 +260,6 @@ def _cell(step: Step) -> Text:
     return Text(f"{step.status} {step.seconds:.1f} s", style)
 
 
-def show_explained(text: str) -> None:
-    """Paragraphs with `means:`, `do:` and `see:`, whose further lines stand under the first."""
-    out = console()
-    for line in text.splitlines():
-        hanging = " " * 7 if line.startswith(("means:", "do:", "see:")) else ""
-        filled = textwrap.wrap(
-            line, out.width, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False
-        )
-        sys.stdout.write("\n".join(filled) + "\n")
-
-
 _SHOWN: dict[str, Callable[[Any, str], None]] = {
     "Difference": _difference,
     "Doctor": _doctor,
@@ -282,14 +269,3 @@ _SHOWN: dict[str, Callable[[Any, str], None]] = {
     "Lint": _lint,
     "Parity": _parity,
 }
-
-
-def show_markdown(text: str) -> None:
-    """Markdown: rendered in a terminal, as it is in a pipe."""
-    from rich.markdown import Markdown
-
-    out = console()
-    if out.is_terminal:
-        out.print(Padding(Markdown(text), (0, 1)))
-    else:
-        sys.stdout.write(text)

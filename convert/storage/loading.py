@@ -72,10 +72,12 @@ def _check_weights(model: Model) -> None:
 
 
 def resolve_target(text: str) -> Target:
-    """Target of a name as users write it; raises BadInput that lists the known ones."""
+    """Target of a name as users write it; raises BadInput that names what comes near it, and the known ranges."""
     from trtconv.passes.core import Target, UnknownTarget
+    from trtconv.passes.core.target import known_ranges
 
     try:
         return Target.parse(text)
     except UnknownTarget as error:
-        raise BadInput(str(error), do="`trtconv targets` lists them; auto takes the installed one") from error
+        known = f"{known_ranges()} are known, `trtconv targets` lists them; auto is the installed one"
+        raise BadInput(str(error), do=known) from error

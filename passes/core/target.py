@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata, resources
+from itertools import takewhile
 from typing import Any
 
 Version = tuple[int, ...]
 
 PRODUCTS = ("tensorrt", "tensorrt-rtx")
+ALIASES = {"trt": "tensorrt", "rtx": "tensorrt-rtx"}
 
 
 class UnknownTarget(ValueError):
-    """A target text that names no product or version; the message lists the known ones."""
+    """A target text that names no product or version; the message names the nearest that are known."""
 
 
 @functools.cache
@@ -51,17 +55,16 @@ class Target:
         """
         if text == "auto":
             return cls.auto()
-        match = re.fullmatch(r"(tensorrt-rtx|tensorrt|trt|rtx)(?:-?v?(\d+(?:\.\d+)*))?", text.strip().lower())
+        name = re.sub(r"[\s_]+", "-", text.strip().lower())
+        match = re.fullmatch(r"(tensorrt-rtx|tensorrt|trt|rtx)(?:-?v?(\d+(?:\.\d+)*))?", name)
         if not match:
-            bare = re.fullmatch(r"v?(\d+(?:\.\d+)*)", text.strip().lower())
-            hint = f"did you mean tensorrt-{bare[1]}?" if bare else f"known: {_known_ranges()}, auto"
-            raise UnknownTarget(f"unknown target {text!r}; {hint}")
-        product = {"trt": "tensorrt", "rtx": "tensorrt-rtx"}.get(match[1], match[1])
+            raise UnknownTarget(f"unknown target {text!r}{_did_you_mean(name)}")
+        product = ALIASES.get(match[1], match[1])
         if match[2] is None:
             return cls.installed(product) or cls(product, versions(product)[-1])
-        version = parse_version(match[2])
-        if version < versions(product)[0][: len(version)]:
-            raise UnknownTarget(f"{text} is older than any known version; known: {_known_ranges()}, auto")
+        version, oldest = parse_version(match[2]), versions(product)[0]
+        if version < oldest[: len(version)]:
+            raise UnknownTarget(f"{text} is older than the oldest known, {cls(product, oldest)}")
         return cls(product, resolve(product, version))
 
     @classmethod
@@ -93,9 +96,18 @@ class Target:
         return self.product == "tensorrt-rtx"
 
     @property
-    def is_newer_than_known(self) -> bool:
-        """Whether the version is beyond the newest in the data file, whose facts then stand in."""
-        return self.version[:2] > versions(self.product)[-1][:2]
+    def is_known(self) -> bool:
+        """Whether the data file has the version, whatever the patch; else the facts of `nearest` stand in."""
+        return self.version[:2] in {version[:2] for version in versions(self.product)}
+
+    @property
+    def doubt(self) -> str:
+        """What makes all that is said of a version that is not known less certain; empty for one that is."""
+        if self.is_known:
+            return ""
+        is_newer = self.version > versions(self.product)[-1]
+        why = "is newer than what trtconv knows" if is_newer else "is not among the versions that trtconv knows"
+        return f"{self.title} {why}: these are the facts of {Target(self.product, self.nearest).title}"
 
     @property
     def nearest(self) -> Version:
@@ -121,7 +133,7 @@ class Target:
     @property
     def opset_evidence(self) -> str:
         """Where the opsets are known from: a key of `facts()["evidence"]`."""
-        return "inferred" if self.is_rtx or self.is_newer_than_known else str(self._details["opset_from"])
+        return "inferred" if self.is_rtx or not self.is_known else str(self._details["opset_from"])
 
     def before(self, *version: int) -> bool:
         """Whether the parser is older than TensorRT `version`: `target.before(8, 2)`."""
@@ -147,7 +159,7 @@ class Target:
 
     def evidence(self, op_type: str) -> str:
         """Where it is known from whether the parser has the operator: a key of `facts()["evidence"]`."""
-        if self.is_newer_than_known or (self.is_rtx and op_type in self._measured["unmeasured"]):
+        if not self.is_known or (self.is_rtx and op_type in self._measured["unmeasured"]):
             return "inferred"
         return "measured" if self.is_rtx else str(self._details["operators"])
 
@@ -194,8 +206,31 @@ def _text(version: Version) -> str:
     return ".".join(map(str, version))
 
 
-def _known_ranges() -> str:
-    return ", ".join(f"{product}-{', '.join(facts()['versions'][product])}" for product in PRODUCTS)
+def _did_you_mean(name: str) -> str:
+    """The known targets that are spelt nearly as `name`; empty where none is."""
+    near: list[str] = []
+    spelt = re.fullmatch(r"(.*?)-?v?(\d+(?:\.\d+)*)", name)
+    if spelt:  # the version is well formed: the product is missing or misspelt
+        products = _near(spelt[1], [*PRODUCTS, *ALIASES])[:1] if spelt[1] else PRODUCTS
+        named = {p: Target(p, resolve(p, parse_version(spelt[2]))) for p in (ALIASES.get(p, p) for p in products)}
+        near = [f"{product}-{spelt[2]}" for product, target in named.items() if target.is_known]
+    near = near or _near(name, known() if re.search(r"\d", name) else PRODUCTS)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def _near(name: str, names: Iterable[str]) -> list[str]:
+    """Up to three of `names` that are spelt nearly as `name`, those with the same beginning first."""
+
+    def shared(other: str) -> int:
+        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(name, other, strict=False)))
+
+    return sorted(difflib.get_close_matches(name, names, 3, 0.75), key=shared, reverse=True)
+
+
+def known_ranges() -> str:
+    """Oldest and newest version of each product: `tensorrt-7.0 to 11.4 and tensorrt-rtx-1.4 to 1.7`."""
+    ranges = {product: (_text(versions(product)[0]), _text(versions(product)[-1])) for product in PRODUCTS}
+    return " and ".join(f"{product}-{oldest} to {newest}" for product, (oldest, newest) in ranges.items())
 
 
 def known() -> list[str]:

@@ -163,22 +163,49 @@ def test_a_text_that_nobody_knows(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "shown"),
     [
-        (["HardSwish"], ("TensorRT 7.0 to 8.2.5 | does not | source", "hard-swish-type")),
-        (["NonZero"], ("TensorRT-RTX 1.5 to 1.7 | does not | measured", "plugin creator")),
-        (["tensorrt-8.2"], ("opset | 7 to 13 | documentation", "Resize: scales | a constant", "DOUBLE tensors")),
-        (["rtx-1.7"], ("measured", "| parser | as of TensorRT 11.4 | inferred |")),
+        (["HardSwish"], ("TensorRT 7.0 to 8.2.5 does not source", "hard-swish-type")),
+        (["NonZero"], ("TensorRT-RTX 1.5 to 1.7 does not measured", "plugin creator")),
+        (["Det"], ("TensorRT 7.0 to 10.10 does not source",)),
+        (["tensorrt-8.2"], ("opset 7 to 13 documentation", "scales of Resize", "clamped: DOUBLE source")),
+        (["rtx-1.7"], ("facts its own measured", "parser as of TensorRT 11.4 inferred", "axes of Unsqueeze measured")),
+        (["tensorrt-10.14"], ("facts its own documentation", "DOUBLE inferred", "TopK: at most 3,840 documentation")),
+        (["tensorrt-11.4"], ("those of TensorRT 11.1, as nothing is known of its own inferred",)),
+        (["tensorrt-99"], ("is newer than what", "those of TensorRT 11.4, the nearest", "opset 9 to 25 inferred")),
         (["Plugin", "not", "found"], ("means: the operator is not supported",)),
         (["negative-pads"], ("# negative-pads",)),
     ],
 )
 def test_what_can_be_explained(
-    arguments: list[str], shown: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    shown: tuple[str, ...],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     assert main(["explain", *arguments]) == 0
-    out = capsys.readouterr().out
+    out = " ".join(capsys.readouterr().out.split())
     assert all(text in out for text in shown)
     assert main(["explain", *arguments, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["page"]
+
+
+def test_facts_stand_in_columns_in_a_pipe_and_in_a_table_in_json(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    assert main(["explain", "HardSwish"]) == 0
+    out = capsys.readouterr().out
+    starts = {found.start() - out.rfind("\n", 0, found.start()) for found in re.finditer("takes it|does not", out)}
+    assert len(starts) == 1
+    assert "|" not in out
+    assert main(["explain", "HardSwish", "--json"]) == 0
+    assert "| TensorRT 7.0 to 8.2.5 | does not | source |" in json.loads(capsys.readouterr().out)["page"]
+
+
+@pytest.mark.parametrize("name", ["tensort-8.2", "tensorrt-6", "8.2", "trtt8.2"])
+def test_what_looks_like_a_target_is_told_as_one(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", name]) == 2
+    assert "tensorrt-7.0 to 11.4" in capsys.readouterr().err
 
 
 def test_an_error_from_stdin(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from trtconv.passes.core.target import PRODUCTS, Target, UnknownTarget, facts, known, measured, resolve, versions
@@ -29,18 +31,54 @@ def test_a_name_resolves_to_the_version_whose_facts_hold(text: str, stands_for: 
     assert (str(target), target.nearest) == (stands_for, facts_of)
 
 
-@pytest.mark.parametrize("text", ["tensorrt-6.0", "tensorrt-rtx-1.3", "openvino-1", "tensorrt-x", ""])
-def test_what_is_no_known_target(text: str) -> None:
-    with pytest.raises(UnknownTarget, match=r"known: tensorrt-7\.0"):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tensorrt-6.0", "older than the oldest known, tensorrt-7.0"),
+        ("tensorrt-rtx-1.3", "older than the oldest known, tensorrt-rtx-1.4"),
+        ("tensort-10.3", "did you mean tensorrt-10.3?"),
+        ("tensort-rtx-1.6", "did you mean tensorrt-rtx-1.6?"),
+        ("tensorrt-8.2x", "did you mean tensorrt-8.2.5 or "),
+        ("10.3", "did you mean tensorrt-10.3?"),
+        ("1.7", "did you mean tensorrt-rtx-1.7?"),
+        ("trtt8.2", "did you mean tensorrt-8.2?"),
+        ("tensorrrt", "did you mean tensorrt or "),
+        ("openvino-1", "unknown target 'openvino-1'"),
+        ("tensorrt-", "did you mean tensorrt"),
+        ("", "unknown target ''"),
+    ],
+)
+def test_what_is_no_known_target(text: str, message: str) -> None:
+    with pytest.raises(UnknownTarget, match=re.escape(message)) as raised:
         Target.parse(text)
+    assert len(str(raised.value)) < 100
 
 
-def test_newer_than_known_takes_the_newest_and_says_so() -> None:
+@pytest.mark.parametrize("name", known())
+def test_a_target_can_be_named_as_reports_name_it(name: str) -> None:
+    target = Target.parse(name)
+    assert Target.parse(target.title) == target
+    assert not target.doubt
+
+
+@pytest.mark.parametrize(
+    ("text", "doubt"),
+    [
+        ("tensorrt-13.1", "TensorRT 13.1 is newer than what trtconv knows: these are the facts of TensorRT 11.4"),
+        ("tensorrt-10.33", "TensorRT 10.33 is not among the versions that trtconv knows: these are the facts of Tens"),
+        ("tensorrt-8.3", "TensorRT 8.3 is not among the versions that trtconv knows: these are the facts of TensorRT"),
+        ("tensorrt-rtx-1.9", "TensorRT-RTX 1.9 is newer than what trtconv knows: these are the facts of TensorRT-RTX"),
+    ],
+)
+def test_a_version_that_is_not_known_is_inferred_and_says_so(text: str, doubt: str) -> None:
+    target = Target.parse(text)
+    assert target.doubt.startswith(doubt)
+    assert target.evidence("Abs") == target.opset_evidence == "inferred"
+
+
+def test_newer_than_known_takes_the_facts_of_the_newest() -> None:
     newer, newest = Target.parse("tensorrt-13.1"), Target.parse("tensorrt-11.4")
-    assert newer.is_newer_than_known
-    assert not newest.is_newer_than_known
     assert all(newer.has(o) == newest.has(o) for o in facts()["operators"])
-    assert newer.evidence("Abs") == "inferred"
 
 
 @pytest.mark.parametrize("name", known())
