@@ -1,9 +1,10 @@
 """# computed-argument
 
 ## What it does
-Writes a computed bias of a convolution as an Add behind it, and computed bounds of a Clip as Max and Min; reports
-other inputs that the target wants as constants in the file and that the graph computes: axes, K of TopK, weights of
-convolutions before TensorRT 8.0, and the like; and a Slice with an open number of starts.
+Writes a computed bias of a convolution as an Add behind it, computed bounds of a Clip as Max and Min, and an Unsqueeze
+or Squeeze of computed axes as a Reshape to a computed shape; reports other inputs that the target wants as constants
+in the file and that the graph computes: axes of a Slice, K of TopK, weights of convolutions before TensorRT 8.0, and
+the like; and a Slice with an open number of starts.
 
 ## Why
 The importers of some operators read such inputs while they build the network ("... is required to be an
@@ -14,10 +15,12 @@ not among them. The list is in `trtconv explain tensorrt-8.2`.
 
 ## Safety
 Max and Min are exact, but that infinity stays infinity where a bound is left out; a bias that is added afterwards
-rounds once more. What can be known, unfolded-constants has folded.
+rounds once more. Before opset 14 a Reshape cannot be asked for an axis of size 0. What can be known, unfolded-constants
+has folded.
 
 ## When it refuses
-For all other inputs: the value depends on what the network is fed.
+For all other inputs: the value depends on what the network is fed. So it is of several computed axes of one Squeeze,
+and of axes that are computed from the values of tensors, not from shapes or integers that the network is fed.
 
 ## How to avoid it when exporting
 Export with fixed shapes, or write the value as a number in the model's code.
@@ -27,7 +30,19 @@ from __future__ import annotations
 
 import functools
 
-from trtconv.passes.core import Example, Graph, Node, Pass, Refused, Replacement, Safety, Target, Trouble, refused
+from trtconv.passes.core import (
+    Example,
+    Graph,
+    Node,
+    Pass,
+    Refused,
+    Replacement,
+    Safety,
+    Target,
+    Trouble,
+    open_axes,
+    refused,
+)
 from trtconv.passes.core.target import facts, parse_version
 
 HAVE_A_PASS = ("If", "InstanceNormalization", "Pad", "Resize", "Upsample")
@@ -76,6 +91,26 @@ class ComputedArgument(Pass):
                 g (float[N,4] x, int64[1] a) => (float[A,B] y) <int64[1] s = {0}, int64[1] e = {2}> {
                     y = Slice(x, s, e, a) }""",
         ),
+        Example(
+            target="tensorrt-rtx-1.7",
+            title="an axis that is fed",
+            before="""<ir_version: 8, opset_import: ["": 14]>
+                g (float[N,3,1] x, int64[1] a) => (float[A,B] y) { y = Squeeze(x, a) }""",
+            after="""<ir_version: 8, opset_import: ["": 14]>
+                g (float[N,3,1] x, int64[1] a) => (float[A,B] y) <int64[1] flat = {-1}, int64[2] i = {0, 1},
+                int64[1] zero = {0}, int64[1] rank = {3}, int64[1] one = {1}> {
+                    wide = Cast <to = 7> (a)
+                    given = Reshape(wide, flat)
+                    negative = Less(given, zero)
+                    wrapped = Add(given, rank)
+                    axis = Where(negative, wrapped, given)
+                    before = Less(i, axis)
+                    next = Add(i, one)
+                    source = Where(before, i, next)
+                    shape = Shape(x)
+                    kept = Gather <axis = 0> (shape, source)
+                    y = Reshape <allowzero = 1> (x, kept) }""",
+        ),
     )
 
     def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
@@ -94,6 +129,8 @@ class ComputedArgument(Pass):
             return _bounded(node, graph)
         if name == "bias":
             return _with_bias_behind(node, graph)
+        if name == "axes" and node.op_type in ("Squeeze", "Unsqueeze"):
+            return open_axes.reshaped(node, graph)
         raise Refused(f"{name or 'number of starts'} of {node.op_type} depends on what the network is fed")
 
 

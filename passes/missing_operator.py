@@ -8,7 +8,8 @@ The body may hold further operators that the target lacks: those are replaced in
 
 - bits: BitShift, BitwiseAnd, BitwiseOr, BitwiseXor, BitwiseNot as INT64 arithmetic, BitCast between integers;
 - quantized products: MatMulInteger, ConvInteger, QLinearMatMul and QLinearConv as FLOAT products that are exact;
-- transforms: DFT and STFT as products with a constant matrix, Det of up to 3 rows;
+- transforms: DFT and STFT as products with a constant matrix, a DFT of open length with one that is computed at run
+  time, Det of up to 3 rows;
 - places: Compress with a constant condition, Col2Im, MaxUnpool, OneHot, EyeLike, Trilu, Hardmax, CumSum, CumProd,
   TensorScatter of fixed length;
 - products and samples: Einsum as MatMul; GridSample, RoiAlign and DeformConv as a Gather for each neighbour;

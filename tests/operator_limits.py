@@ -277,6 +277,7 @@ CASES: list[tuple[str, str, str, Ranges]] = [
             ("Slice", "axes", 13, "int64[1] a", "<int64[1] s = {0}>", "y = Slice(x, s, s, a)", "7.0", "10.3"),
             ("CumSum", "axis", 14, "int64 a", "", "y = CumSum(x, a)", "7.2.2", "10.8"),
             ("Split", "sizes", 13, "int64[1] a", "", "y = Split<axis=1>(x, a)", "7.2.3", "8.2.0"),
+            ("Squeeze", "axes", 13, "int64[1] a", "", "y = Squeeze(x, a)", "7.2.3", None),
             ("Unsqueeze", "axes", 13, "int64[1] a", "", "y = Unsqueeze(x, a)", "7.2.3", None),
             ("ReduceSum", "axes", 13, "int64[1] a", "", "y = ReduceSum(x, a)", "8.0.1", None),
             ("ReduceMax", "axes", 18, "int64[1] a", "", "y = ReduceMax(x, a)", "10.0.0", None),

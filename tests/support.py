@@ -89,6 +89,8 @@ def assert_same(before: ModelProto, after: ModelProto, feed: Feed, safety: str =
 def judge(models: list[tuple[ModelProto, dict[str, list[int]]]]) -> list[str | None]:
     """What the real TensorRT-RTX parser and builder say of each (model, input shapes); None where both accept.
 
+    For an input that shapes are computed from, give its values in the place of its shape.
+
     All models go through one child process: the parser is native code, and may abort.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -128,7 +130,9 @@ def judge(path, shapes):
     profile = builder.create_optimization_profile()
     for i in range(network.num_inputs):
         tensor = network.get_input(i)
-        if any(d < 0 for d in tensor.shape):
+        if tensor.is_shape_tensor:
+            profile.set_shape_input(tensor.name, *[shapes[tensor.name]] * 3)
+        elif any(d < 0 for d in tensor.shape):
             profile.set_shape(tensor.name, shapes[tensor.name], shapes[tensor.name], shapes[tensor.name])
     config.add_optimization_profile(profile)
     return None if builder.build_serialized_network(network, config) else "build: " + str(log.errors[-1:])

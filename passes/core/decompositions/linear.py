@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import helper
 
+from trtconv.passes.core.decompositions.open_dft import open_dft
 from trtconv.passes.core.rewrite import Refused, Replacement
 
 if TYPE_CHECKING:
@@ -26,11 +27,11 @@ def dft(node: Node, graph: Graph) -> Replacement:
     if shape is None or not isinstance(shape[-1], int):
         raise Refused("the rank of its input, or whether it is complex, is unknown")
     axis = _dft_axis(node, graph) % len(shape)
-    count = shape[axis]
-    if not isinstance(count, int):
-        raise Refused("the length of the transformed axis is not fixed")
+    count, given = shape[axis], graph.constant(node.input(1)) if node.input(1) else None
+    if not isinstance(count, int) or (node.input(1) and given is None):
+        return open_dft(node, graph, axis, shape[-1])
     inverse, onesided = node.attr_int("inverse", 0) != 0, node.attr_int("onesided", 0) != 0
-    length = _dft_length(node, graph, 2 * (count - 1) if inverse and onesided else count)
+    length = (2 * (count - 1) if inverse and onesided else count) if given is None else int(given)
     matrix = dft_matrix(count, shape[-1], length, inverse=inverse, onesided=onesided)
     if matrix.size > MAX_MATRIX:
         raise Refused(f"its matrix would have {matrix.size} elements")
@@ -55,15 +56,6 @@ def _dft_axis(node: Node, graph: Graph) -> int:
     if axis is None:
         raise Refused("its axis is computed")
     return int(axis)
-
-
-def _dft_length(node: Node, graph: Graph, default: int) -> int:
-    if not node.input(1):
-        return default
-    length = graph.constant(node.input(1))
-    if length is None:
-        raise Refused("its dft_length is computed")
-    return int(length)
 
 
 def dft_matrix(count: int, parts: int, length: int, *, inverse: bool, onesided: bool) -> NDArray[np.float64]:
