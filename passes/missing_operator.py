@@ -15,7 +15,9 @@ The body may hold further operators that the target lacks: those are replaced in
 - products and samples: Einsum as MatMul; GridSample, RoiAlign and DeformConv as a Gather for each neighbour;
 - gathers and scatters of fixed shape: GatherElements and GatherND as one Gather, ScatterElements and ScatterND as
   comparisons of every index with every place;
-- classical: ArrayFeatureExtractor, Binarizer, Scaler and LinearRegressor of `ai.onnx.ml`;
+- classical (`ai.onnx.ml`): ArrayFeatureExtractor, Binarizer, Scaler, Normalizer, LinearRegressor, LinearClassifier, and
+  TreeEnsemble, TreeEnsembleRegressor and TreeEnsembleClassifier as comparisons and gathers, one level of all trees at a
+  time;
 - arithmetic and logic: Mod, Round, Sign, IsNaN, IsInf, Xor;
 - optional values that are plainly there or not: OptionalHasElement, OptionalGetElement;
 - sequences that are made and taken apart in the same graph: SequenceAt, SequenceLength, ConcatFromSequence;
@@ -32,7 +34,9 @@ The same arithmetic by definition. Runtimes that have a kernel for the operator 
 
 ## When it refuses
 When ONNX gives no body for the operator, or none for the model's opset or its element types, and when a
-decomposition needs a size or an input that is not in the file. Where the shape of the result depends on the data
+decomposition needs a size or an input that is not in the file; when labels are texts, and where ONNX Runtime and the
+standard disagree: tree ensembles of two classes, transforms of a single target, one row of weights for two classes.
+Where the shape of the result depends on the data
 (NonZero, Unique, Compress with a computed condition) no static form exists: such an operator has to leave the
 network.
 

@@ -298,29 +298,3 @@ def test_a_sequence_of_unknown_type_is_refused() -> None:
     result = trtconv.fix(model, target="tensorrt-10.3", only=["missing-operator"])
     assert not result.edits
     assert any("unknown" in f.refusal for f in result.remaining)
-
-
-CLASSICAL = [
-    ("float[3,4] x", "", "y = ai.onnx.ml.Binarizer <threshold = 0.5> (x)"),
-    ("float[3,4] x", "<int64[2] i = {2, 0}>", "y = ai.onnx.ml.ArrayFeatureExtractor(x, i)"),
-    ("float[4] x", "<int64[2] i = {2, 0}>", "y = ai.onnx.ml.ArrayFeatureExtractor(x, i)"),
-    ("float[3,4] x", "", "y = ai.onnx.ml.Scaler <offset = [1.0, 2.0, 3.0, 4.0], scale = [0.5, 1.0, 2.0, 3.0]> (x)"),
-    ("float[3,4] x", "", "y = ai.onnx.ml.Scaler <offset = [1.0], scale = [2.0]> (x)"),
-    (
-        "float[3,2] x",
-        "",
-        "y = ai.onnx.ml.LinearRegressor <coefficients=[1.0, 2.0, 3.0, 4.0], intercepts=[0.5, -1.0], targets=2> (x)",
-    ),
-]
-
-
-@pytest.mark.parametrize("imports", ['"ai.onnx.ml": 1', '"": 13, "ai.onnx.ml": 1'])
-@pytest.mark.parametrize(
-    ("given", "constants", "body"), CLASSICAL, ids=[b.split("ml.")[1].split("(")[0] for _, _, b in CLASSICAL]
-)
-def test_classical(given: str, constants: str, body: str, imports: str) -> None:
-    before = parse(f"<ir_version: 8, opset_import: [{imports}]> g ({given}) => (float y) {constants} {{ {body} }}")
-    result = trtconv.fix(before, target="tensorrt-rtx-1.7")
-    assert result.ok, result.remaining
-    assert "ai.onnx.ml" not in {n.domain for n in result.model.graph.node}
-    assert_same(before, result.model, random_feed(before, ugly=True), "rounding")

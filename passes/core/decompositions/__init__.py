@@ -21,6 +21,7 @@ from trtconv.passes.core.decompositions import (
     rounding,
     sampling,
     sequences,
+    trees,
 )
 
 if TYPE_CHECKING:
@@ -57,10 +58,12 @@ DECOMPOSITIONS: dict[str, Callable[[Node, Graph], Replacement]] = {
     "ImageScaler": experimental.image_scaler,
     "IsInf": logic.is_inf,
     "IsNaN": logic.is_nan,
+    "LinearClassifier": classical.linear_classifier,
     "LinearRegressor": classical.linear_regressor,
     "MatMulInteger": quantized.matmul_integer,
     "MaxUnpool": indexing.max_unpool,
     "Mod": modulo.mod,
+    "Normalizer": classical.normalizer,
     "OneHot": logic.one_hot,
     "OptionalGetElement": optionals.get_element,
     "OptionalHasElement": optionals.has_element,
@@ -79,6 +82,9 @@ DECOMPOSITIONS: dict[str, Callable[[Node, Graph], Replacement]] = {
     "SequenceLength": sequences.length,
     "Sign": logic.sign,
     "TensorScatter": indexing.tensor_scatter,
+    "TreeEnsemble": trees.tree_ensemble,
+    "TreeEnsembleClassifier": trees.classifier,
+    "TreeEnsembleRegressor": trees.regressor,
     "Trilu": logic.trilu,
     "Xor": logic.xor,
 }
