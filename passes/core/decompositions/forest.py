@@ -40,12 +40,9 @@ class Forest:
     roots: list[int]
     leaves: dict[int, NDArray[Any]]
     """What each adds to each target."""
+    count: int
+    """Numbers that are taken, from 0 on."""
     branches: dict[int, Branch] = field(default_factory=dict)
-
-    @property
-    def count(self) -> int:
-        """Numbers that are taken."""
-        return max([*self.branches, *self.leaves]) + 1
 
     def depth(self) -> int:
         """Comparisons on the longest way from a root to a leaf. Raises Refused where a way has no end."""
@@ -74,8 +71,9 @@ class Forest:
         """Equal to one of the values: not more and not less, one value after the other."""
         yes, no, missing = ends
         for position, value in enumerate(values):
-            free = max(self.count, number + 1)
-            following = free + 1 if position + 1 < len(values) else no
+            is_last = position + 1 == len(values)
+            free, following = self.count, no if is_last else self.count + 1
+            self.count += 1 if is_last else 2
             self.branches[number] = Branch(feature, value, False, free, following, missing)
             self.branches[free] = Branch(feature, value, True, following, yes, missing)
             number = following
@@ -85,31 +83,35 @@ def of_tree_ensemble(node: Node) -> Forest:
     """TreeEnsemble: branches and leaves are counted each for themselves; the leaves come after the branches here."""
     features = node.attr_ints("nodes_featureids") or []
     leaves = [_one_hot(t, w, node.attr_int("n_targets", 1)) for t, w in _leaves(node)]
-    forest = Forest(node.attr_ints("tree_roots") or [], {len(features) + i: w for i, w in enumerate(leaves)})
-    sides = [
-        [n + len(features) * leaf for n, leaf in zip(*(node.attr_ints(a) or [] for a in pair), strict=True)]
+    places = {len(features) + i: w for i, w in enumerate(leaves)}
+    forest = Forest(node.attr_ints("tree_roots") or [], places, len(features) + len(leaves))
+    yes, no = (
+        [n + len(features) * leaf for n, leaf in zip(*(_attribute(node, a) for a in pair), strict=True)]
         for pair in (("nodes_truenodeids", "nodes_trueleafs"), ("nodes_falsenodeids", "nodes_falseleafs"))
-    ]
+    )
     modes = [MODES[m] for m in _tensor(node, "nodes_modes").tolist()]
     members, splits = _members(node), _tensor(node, "nodes_splits").tolist()
-    for i, (feature, mode, yes, no) in enumerate(zip(features, modes, *sides, strict=True)):
+    for i, (mode, missing) in enumerate(zip(modes, _missing(node, modes, yes, no), strict=True)):
         values = next(members) if mode == "BRANCH_MEMBER" else [splits[i]]
-        forest.grow(i, feature, mode, values, (yes, no, _missing(node, i, mode, yes, no)))
+        forest.grow(i, features[i], mode, values, (yes[i], no[i], missing))
     return forest
 
 
 def of_older_ensemble(node: Node, votes: str, targets: int) -> Forest:
     """TreeEnsembleRegressor or TreeEnsembleClassifier, whose leaves vote in attributes named `<votes>_...`."""
-    trees, names = node.attr_ints("nodes_treeids") or [], node.attr_ints("nodes_nodeids") or []
-    place = {key: i for i, key in enumerate(zip(trees, names, strict=True))}
+    trees = _attribute(node, "nodes_treeids")
+    place = {key: i for i, key in enumerate(zip(trees, _attribute(node, "nodes_nodeids"), strict=True))}
     modes = [m.decode() for m in _attribute(node, "nodes_modes")]
-    forest = Forest(_firsts(trees), _votes(node, votes, place, targets))
-    forest.leaves |= {i: np.zeros(targets) for i, m in enumerate(modes) if m == "LEAF" and i not in forest.leaves}
-    features, values = node.attr_ints("nodes_featureids") or [], _numbers(node, "nodes_values")
-    for i, mode in enumerate(modes):
+    silent = {i: np.zeros(targets) for i, mode in enumerate(modes) if mode == "LEAF"}
+    forest = Forest(_firsts(trees), silent | _votes(node, votes, place, targets), len(modes))
+    yes, no = (
+        [place.get(key, -1) for key in zip(trees, _attribute(node, f"nodes_{side}nodeids"), strict=True)]
+        for side in ("true", "false")
+    )
+    features, values = _attribute(node, "nodes_featureids"), _numbers(node, "nodes_values")
+    for i, (mode, missing) in enumerate(zip(modes, _missing(node, modes, yes, no), strict=True)):
         if mode != "LEAF":
-            yes, no = (place[trees[i], _attribute(node, f"nodes_{side}nodeids")[i]] for side in ("true", "false"))
-            forest.grow(i, features[i], mode, [values[i]], (yes, no, _missing(node, i, mode, yes, no)))
+            forest.grow(i, features[i], mode, [values[i]], (yes[i], no[i], missing))
     return forest
 
 
@@ -150,10 +152,11 @@ def _members(node: Node) -> Iterator[list[float]]:
             values.append(value)
 
 
-def _missing(node: Node, index: int, mode: str, yes: int, no: int) -> int:
+def _missing(node: Node, modes: Sequence[str], yes: Sequence[int], no: Sequence[int]) -> list[int]:
     """Where NaN leads: it is unequal to everything, and less or more than nothing, unless the node says otherwise."""
-    tracks = node.attr_ints("nodes_missing_value_tracks_true")
-    return yes if mode == "BRANCH_NEQ" or (tracks and tracks[index]) else no
+    tracks = _attribute(node, "nodes_missing_value_tracks_true") or [0] * len(modes)
+    ways = zip(modes, tracks, yes, no, strict=True)
+    return [y if mode == "BRANCH_NEQ" or track else n for mode, track, y, n in ways]
 
 
 def _attribute(node: Node, name: str) -> list[Any]:
