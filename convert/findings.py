@@ -113,4 +113,6 @@ def refusal_at(one: Pass, node: Node, graph: Graph, target: Target) -> str:
         one.rewrite(node, graph, target)
     except Refused as why:
         return str(why)
+    except Exception as error:  # a bug in one pass must not lose what the others did
+        return f"its rewrite crashed, which is a bug in trtconv ({type(error).__name__}: {error})"
     return ""

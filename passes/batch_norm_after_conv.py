@@ -81,11 +81,15 @@ class BatchNormAfterConv(Pass):
     )
 
     def find(self, node: Node, graph: Graph, target: Target) -> Trouble | None:
-        """One whose input comes from a linear operator that nobody else reads, outside training."""
+        """One per channel whose input comes from a linear operator that nobody else reads, outside training."""
         source = graph.producer(node.input(0))
         if source is None or source.op_type not in LINEAR or graph.only_consumer(node.input(0)) is not node:
             return None
-        if node.attr_int("training_mode", 0) or any(node.has_output(i) for i in range(1, len(node.outputs))):
+        if (
+            node.attr_int("training_mode", 0)
+            or not node.attr_int("spatial", 1)
+            or any(node.has_output(i) for i in range(1, len(node.outputs)))
+        ):
             return None
         if source.domain or any(not graph.is_constant(t) for t in node.inputs[1:]):
             return None

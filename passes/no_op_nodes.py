@@ -92,6 +92,8 @@ class NoOpNodes(ModelPass):
             if why:
                 edits.append(Edit(self.name(), node.label, node.op_type, why, (node,), ()))
                 graph.bypass(node)
+                if graph.is_output(node.outputs[0]):
+                    facts.rename(node.input(0), node.outputs[0])
         return edits
 
 

@@ -7,10 +7,14 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
 from onnx import ModelProto, helper
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 Feed = dict[str, np.ndarray]
 
@@ -28,14 +32,10 @@ def parse(text: str) -> ModelProto:
 
 def run(model: ModelProto, feed: Feed) -> list[np.ndarray]:
     """Outputs in ONNX Runtime without optimisations; in the reference evaluator where it has no kernel."""
-    import onnxruntime as ort
     from onnx.reference import ReferenceEvaluator
 
-    options = ort.SessionOptions()
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level, options.intra_op_num_threads = 4, 1
     try:
-        session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        session = open_session(model)
     except Exception:  # no kernel for this operator or element type
         return list(ReferenceEvaluator(model).run(None, feed))
     try:
@@ -44,6 +44,16 @@ def run(model: ModelProto, feed: Feed) -> list[np.ndarray]:
         if not any(text in str(error) for text in SAID_AT_RUN_TIME):
             raise
         return list(ReferenceEvaluator(model).run(None, feed))
+
+
+def open_session(model: ModelProto) -> InferenceSession:
+    """The model in ONNX Runtime without optimisations, on one thread."""
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level, options.intra_op_num_threads = 4, 1
+    return ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
 def random_feed(model: ModelProto, dims: dict[str, int] | None = None, seed: int = 0, ugly: bool = False) -> Feed:

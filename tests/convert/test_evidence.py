@@ -10,6 +10,7 @@ import pytest
 from onnx import TensorProto
 from support import assert_same, parse, random_feed
 
+from trtconv.findings import refusal_at
 from trtconv.fixing import fix
 from trtconv.passes.core import Edit, Graph, Model, ModelPass, Node, Pass, Replacement, Safety, Target, Trouble, slow
 from trtconv.passes.core.snapshot import Snapshot
@@ -422,3 +423,12 @@ def test_a_large_model_is_said_to_have_no_evidence() -> None:
     head = '<ir_version: 8, opset_import: ["": 17]>'
     result = fix(parse(f"{head} g (float[1] t0) => (float[1] t5001) {{ {nodes} }}"), target="tensorrt-10.3")
     assert any("no evidence was gathered" in note for note in result.notes)
+
+
+def test_a_rewrite_that_crashes_is_a_refusal_that_says_so() -> None:
+    def crash(r: Replacement, node: Node) -> None:
+        raise ZeroDivisionError("by nothing")
+
+    model = load(parse('<ir_version: 8, opset_import: ["": 17]> g (float[N] x) => (float[N] y) { y = Neg(x) }'))
+    refusal = refusal_at(make_pass("Neg", crash), model.main.nodes[0], model.main, TARGET)
+    assert refusal == "its rewrite crashed, which is a bug in trtconv (ZeroDivisionError: by nothing)"

@@ -85,3 +85,14 @@ def test_refusals(weights: str, nodes: str, reason: str) -> None:
     result = trtconv.fix(model, target="tensorrt-10.3", only=[NAME])
     assert not result.edits
     assert [reason in f.refusal for f in result.remaining if f.pass_name == NAME] == [True]
+
+
+def test_statistics_of_every_place_stay() -> None:
+    model = parse("""<ir_version: 8, opset_import: ["": 8]>
+        g (float[1,1,1,2] x) => (float[1,1,1,2] y) <float[1,1,1,1] w = {2}, float[1,1,2] s = {1, 2}> {
+            c = Conv(x, w)
+            y = BatchNormalization <spatial = 0> (c, s, s, s, s)
+        }""")
+    result = trtconv.fix(model, target="tensorrt-7.0", only=[NAME])
+    assert not result.edits
+    assert not result.crashes

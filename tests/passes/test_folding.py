@@ -416,3 +416,43 @@ def test_a_product_beyond_the_element_type_is_left_to_the_runtime() -> None:
     model = parse("""<ir_version: 8, opset_import: ["": 13]>
         g (float[N,4] x) => (int32 y) <int32[2] v = {2147483647, -100}> { y = ReduceProd <keepdims = 0> (v) }""")
     assert_same(model, clean(model).model, {"x": np.ones((3, 4), np.float32)})
+
+
+def test_a_computed_size_that_may_be_zero_copies_the_axis_of_the_input() -> None:
+    model = parse("""<ir_version: 8, opset_import: ["": 17]>
+        g (float[N,3,H] x) => (int64[2] y) <int64[2] two = {0, 1}, int64[1] rest = {-1}> {
+            s = Shape(x)
+            p = Gather(s, two)
+            n = ReduceProd(p)
+            m = Reshape(n, rest)
+            t = Concat <axis = 0> (rest, m)
+            r = Reshape(x, t)
+            y = Shape(r)
+        }""")
+    result = clean(model)
+    for batch in BATCHES:
+        assert_same(model, result.model, {"x": np.zeros((batch, 3, 2), np.float32)})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "g (float[N] x) => (float[M] y) <int64[1] n = {0}> { a = ConstantOfShape(n) y = Dropout(a) }",
+        """g (int64 i) => (int64 y, int64 z) <bool no = {0}, int64 zero = {0}> {
+            a = If (no) <then_branch = t () => (int64 p) { p = Neg(i) }, else_branch = e () => (int64 q) { q = Neg(i) }>
+            b = Neg(a)
+            y = Mul(b, b)
+            c = If (no) <then_branch = t () => (int64 u) { u = Neg(i) }, else_branch = e () => (int64 v) { v = Neg(i) }>
+            d = Sub(zero, c)
+            z = Neg(d)
+        }""",
+    ],
+    ids=["a no-op that wrote an output", "equal but for the name of an unknown"],
+)
+def test_what_one_step_brings_to_light_the_next_does_in_the_same_run(text: str) -> None:
+    names = [*CLEANING, "constant-condition"]
+    model = parse(f'<ir_version: 8, opset_import: ["": 17]> {text}')
+    result = trtconv.fix(model, target="tensorrt-10.3", only=names, evidence=False)
+    again = trtconv.fix(result.model, target="tensorrt-10.3", only=names, evidence=False)
+    assert result.edits
+    assert not again.edits

@@ -42,7 +42,7 @@ def is_pure(node: Node) -> bool:
     """Whether the outputs of `node` are a function of its inputs, and may be kept as constants."""
     if node.domain or node.subgraphs or node.op_type in IMPURE:
         return False
-    return not (node.op_type == "Dropout" and node.input(2))
+    return not (node.op_type == "Dropout" and (node.input(2) or node.attr_int("is_test", 1) == 0))
 
 
 def run(graph: Graph, nodes: Sequence[Node], wanted: Sequence[str], known: Known) -> dict[str, Array]:

@@ -124,6 +124,14 @@ def is_positive(size: Size) -> bool:
     return is_nonnegative(size) and _constant(size) > 0
 
 
+def is_zero_with(size: Size, other: Size) -> bool:
+    """Whether `size` is 0 wherever `other`, a single product, is; False where that cannot be told."""
+    if len(factors := list(_terms(other))) != 1:
+        return False
+    needed = {atom for atom, _ in factors[0][0]}
+    return all(needed <= {atom for atom, _ in monomial} for monomial, _ in _terms(size))
+
+
 def is_linear(size: Size) -> bool:
     """Whether `size` is a number, or a dimension and such times small factors: never a product of dimensions."""
     return all(sum(p for _, p in m) <= 1 and abs(c) < 1 << 16 for m, c in _terms(size))

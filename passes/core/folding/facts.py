@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from onnx import TensorProto
@@ -67,8 +67,8 @@ class Facts:
         self.pending: dict[str, Node] = {}
         self.too_large: set[str] = set()
         self.inner: dict[Graph, Facts] = {}
-        self.asked_inference = False
-        """Whether a shape here or in a subgraph is one that inference told, and may tell better of a changed graph."""
+        self.may_learn_more = False
+        """Whether what is told here or in a subgraph goes back to inference or to the name of a tensor that went."""
         self._weights: set[str] = set()
         """Initializers that are too large for an argument."""
         self._unread: set[str] = set()
@@ -89,6 +89,20 @@ class Facts:
             d if isinstance(d, int) and d >= 0 else dim(d) if isinstance(d, str) else dim(tensor, i)
             for i, d in enumerate(found.shape)
         )
+
+    def rename(self, old: str, new: str) -> None:
+        """Follow a tensor of this graph to its new name."""
+        tables: tuple[dict[str, Any], ...] = (self.shapes, self.values, self.pending)
+        for table in tables:
+            if old in table:
+                table[new] = table.pop(old)
+        if old in self.too_large:
+            self.too_large.add(new)
+
+    def is_named_by(self, node: Node) -> bool:
+        """Whether elements of what `node` computes are unknowns, which others are told apart from by its name."""
+        values = [value for o in node.outputs if (value := self.values.get(o)) is not None and not value.is_known]
+        return any(mentions(size, node.outputs) for value in values for size in value.elements())
 
     # --- reading ---------------------------------------------------------------------------
 
@@ -258,15 +272,16 @@ class Facts:
             shape = told[index] if index < len(told) else None
             if shape is None and tensor and not self.repeats:
                 inferred = self.graph.type(tensor)
-                self._note_inference()
+                self.expect_more()
                 shape = self._named(tensor, inferred) if inferred is not None and inferred.shape is not None else None
             if shape is not None:
                 self.shapes[tensor] = shape
 
-    def _note_inference(self) -> None:
+    def expect_more(self) -> None:
+        """Say that a walk over a graph that has changed may tell more than this one did."""
         facts: Facts | None = self
         while facts is not None:
-            facts.asked_inference, facts = True, facts.outer
+            facts.may_learn_more, facts = True, facts.outer
 
     def _learn_no_value(self, node: Node) -> None:
         """A constant that is left to ONNX Runtime, or small integers that depend on the data."""

@@ -39,7 +39,7 @@ def fold(model: Model, name: str) -> list[Edit]:
         if not any(folder.has_computed for folder in folders):
             break
     for folder in folders:
-        folder.graph.learn_sizes(folder.sizes, without_inference=not folder.facts.asked_inference)
+        folder.graph.learn_sizes(folder.sizes, without_inference=not folder.facts.may_learn_more)
     model.infer()
     if edits:
         keep_facts(model, name)

@@ -35,6 +35,8 @@ def merge_repeated(facts: Facts, seen: Table | None = None) -> Merged:
 
 
 def _merge(node: Node, first: Node, facts: Facts) -> None:
+    if facts.is_named_by(node):
+        facts.expect_more()
     facts.graph.remove(node)
     for old, new in zip(node.outputs, first.outputs, strict=True):
         if old and new:

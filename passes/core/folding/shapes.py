@@ -8,7 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from trtconv.passes.core.folding.dims import Size, dim, divide, equal, is_nonnegative, product
+from trtconv.passes.core.folding.dims import (
+    Expr,
+    Size,
+    dim,
+    divide,
+    equal,
+    is_nonnegative,
+    is_positive,
+    is_zero_with,
+    product,
+)
 from trtconv.passes.core.folding.values import INT_MAX, Value, slice_bounds, slice_range
 from trtconv.passes.core.node import Node
 
@@ -97,11 +107,23 @@ def _reshape(node: Node, known: Known) -> Sequence[Shape | None]:
             )
         ]
     out = [shape[i] if d == 0 and copies and i < len(shape) else d for i, d in enumerate(wanted)]
+    if copies and -1 in out:
+        out = [dim(node.outputs[0], i) if _may_copy(d, i, shape) else d for i, d in enumerate(out)]
     for i, d in enumerate(out):
         if d == -1:
             inferred = divide(product(shape), product((*out[:i], *out[i + 1 :])))
             out[i] = dim(node.outputs[0], i) if inferred is None else inferred
     return [tuple(as_dimension(d, node, i) for i, d in enumerate(out))]
+
+
+def _may_copy(size: Size, axis: int, shape: Shape) -> bool:
+    """Whether a computed size may be 0, which copies that axis of the input, where the axis is not 0.
+
+    Without a -1 beside it, the copy leaves more elements than the input has, and Reshape refuses.
+    """
+    return (
+        isinstance(size, Expr) and axis < len(shape) and not is_positive(size) and not is_zero_with(shape[axis], size)
+    )
 
 
 def as_dimension(size: Size, node: Node, axis: int) -> Size:

@@ -33,7 +33,7 @@ class _Walk:
         """Whether a new walk would tell `reader` no more than this one."""
         if self.revision != model.revision:
             return False
-        return READERS.index(reader) > self.changed_by or not self.facts.asked_inference
+        return READERS.index(reader) > self.changed_by or not self.facts.may_learn_more
 
 
 def known_of(graph: Graph) -> Known:
