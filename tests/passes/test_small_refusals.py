@@ -325,6 +325,27 @@ def test_quantized_constants(inputs: str, output: str, body: str) -> None:
     assert now is None
 
 
+@pytest.mark.parametrize("kind", ["int8", "float8e4m3fn"])
+@pytest.mark.parametrize(
+    ("output", "body"),
+    [
+        ("[2]", "y = Constant <value = KIND[2] {1, 3}> ()"),
+        ("[A,B]", "y = Reshape(w, i)"),
+        ("[4]", "y = Concat <axis = 0> (w, w)"),
+        ("[A,B]", "y = ConstantOfShape <value = KIND[1] {1}> (i)"),
+    ],
+)
+def test_constants_of_storage_types_as_outputs(kind: str, output: str, body: str) -> None:
+    model = parse(f"""<ir_version: 10, opset_import: ["": 21]> g (int64[2] i) => ({kind}{output} y)
+        <{kind}[2] w = {{1, 3}}> {{ {body.replace("KIND", kind)} }}""")
+    after = fixed(model, "quantized-constant")
+    feed = {"i": np.array([2, 1])}
+    np.testing.assert_array_equal(*(run(m, feed)[0].view(np.uint8) for m in (after, model)))
+    before, now = judge([(m, {"i": [2, 1]}) for m in (model, after)])
+    assert before is not None
+    assert now is None
+
+
 @pytest.mark.parametrize("op_type", ["LSTM", "GRU", "RNN"])
 def test_the_parser_takes_all_outputs_of_a_recurrence(op_type: str) -> None:
     gates, cell = {"LSTM": (4, ", c"), "GRU": (3, ""), "RNN": (1, "")}[op_type]
