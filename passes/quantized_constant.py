@@ -8,8 +8,8 @@ one behind a `QuantizeLinear` of scale 1.
 ## Why
 The builder takes every such constant for quantized weights: "Quantized constant (...) is only allowed before DQ or
 PLUGIN_V2 or kPLUGIN_V3 node", "Tensor ... has datatype FP8 but is not consumed by ..." (measured with TensorRT-RTX
-1.7). ONNX Runtime's quantizer writes embeddings as a Gather of an INT8 table with the DequantizeLinear behind it. Network
-inputs of INT8, and what is computed in INT8, are taken; FLOAT8 is only moved and dequantized.
+1.7). ONNX Runtime's quantizer writes embeddings as a Gather of an INT8 table with the DequantizeLinear behind it.
+Network inputs of INT8, and what is computed in INT8, are taken; FLOAT8 is only moved and dequantized.
 
 ## Safety
 Exact: FLOAT holds them both, and to gather and to scale are independent of each other.
@@ -124,7 +124,7 @@ class QuantizedConstant(Pass):
 
 
 def _name(dtype: int | None) -> str:
-    return TensorProto.DataType.Name(dtype or 0)
+    return str(TensorProto.DataType.Name(dtype or 0))
 
 
 def _places(node: Node, graph: Graph) -> list[int]:
