@@ -18,7 +18,8 @@ of the same bits (`array.view(np.int64)`), and sums, comparisons and quotients a
 float is within one unit in the last place.
 
 ## When it refuses
-When an operator that is not known to compute the same in the wider type reads or writes such a tensor.
+When an operator that is not known to compute the same in the wider type reads or writes such a tensor; before TensorRT
+9.0, which reads INT64 as INT32, when arithmetic of UINT32 or an order of UINT64 takes numbers beyond it.
 
 ## How to avoid it when exporting
 Convert inputs and weights to `int32` or `int64` before the export.
@@ -81,6 +82,13 @@ class UnsupportedIntegerType(ModelPass):
             before="""<ir_version: 8, opset_import: ["": 13]>
                 g (uint16[N,4] x) => (uint16[N,4] y) { y = Relu(x) }""",
             refusal="Relu of UINT16 is not known to be the same in INT32",
+        ),
+        Example(
+            target="tensorrt-8.6",
+            title="a sum that wraps around at 2**32",
+            before="""<ir_version: 8, opset_import: ["": 13]>
+                g (uint32[N,4] x) => (uint32[N,4] y) { y = Add(x, x) }""",
+            refusal="Add of UINT32 takes INT64, which TensorRT 8.6.1 reads as INT32",
         ),
         Example(
             target="tensorrt-10.3",
@@ -155,6 +163,8 @@ def _check(model: Model, dtype: int, target: Target) -> None:
                 continue
             if node.domain or node.op_type not in known or _loses_meaning(node, dtype):
                 raise Refused(f"{node.op_type} of {_name(dtype)} is not known to be the same in {_name(WIDER[dtype])}")
+            if target.before(9, 0) and _takes_64_bits(node, graph, dtype):
+                raise Refused(f"{node.op_type} of {_name(dtype)} takes INT64, which {target.title} reads as INT32")
 
 
 def _is_exponent_only(node: Node, graph: Graph, dtype: int) -> bool:
@@ -168,6 +178,18 @@ def _loses_meaning(node: Node, dtype: int) -> bool:
     if node.op_type == "MaxPool" and dtype == TensorProto.UINT32:
         return True
     return node.op_type.startswith("Scatter") and node.attr_string("reduction", "none") not in ("none", "max", "min")
+
+
+def _takes_64_bits(node: Node, graph: Graph, dtype: int) -> bool:
+    """Whether what computes the same in the wider type holds numbers beyond INT32, whatever the data."""
+    if dtype == UINT64:
+        return node.op_type in integers.ORDERING or node.op_type in ("Div", "Mod")
+    if dtype != TensorProto.UINT32:
+        return False
+    if node.op_type in integers.CASTS:
+        source = graph.dtype(node.input(0)) or dtype
+        return integers.is_integer(source) and not integers.holds(dtype, source)
+    return node.op_type in integers.WRAPPING
 
 
 def _retype(model: Model, dtype: int, target: Target) -> None:

@@ -28,3 +28,23 @@ def test_a_rewrite_that_is_read_rightly_stands(text: str, target: str) -> None:
     result = trtconv.fix(parse(text), target=target, evidence=False)
     assert not result.undone
     assert not [f for f in result.remaining if f.is_fatal]
+
+
+@pytest.mark.parametrize("target", ["tensorrt-7.0", "tensorrt-8.6"])
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        *(("uint32", f"y = {op}(x, x)") for op in ("Add", "Sub", "Mul", "Div")),
+        ("uint32", "i = Cast <to = 6> (x) y = Cast <to = 12> (i)"),
+        *(("uint64", f"y = {op}(x, x)") for op in ("Max", "Div", "Mod")),
+        ("uint64", "b = Less(x, x) y = Where(b, x, x)"),
+    ],
+)
+def test_a_wider_type_that_the_target_reads_as_a_narrow_one_is_not_taken(target: str, kind: str, body: str) -> None:
+    model = parse(f"""<ir_version: 8, opset_import: ["": 13]> g ({kind}[N,4] x) => ({kind}[N,4] y) {{ {body} }}""")
+    result = trtconv.fix(model, target=target, evidence=False)
+    fatal = [f for f in result.remaining if f.is_fatal]
+    assert {f.effect for f in fatal} == {"refused"}
+    assert any("reads as INT32" in f.refusal for f in fatal)
+    assert result.exit_code == 1
+    assert not [f for f in trtconv.fix(model, target="tensorrt-10.3", evidence=False).remaining if f.is_fatal]
