@@ -1,8 +1,8 @@
 """# range-type
 
 ## What it does
-Writes a Range of FLOAT16 or BFLOAT16 in FLOAT, with a cast behind it; reports one of FLOAT whose bounds are
-computed.
+Writes a Range of FLOAT16 or BFLOAT16 in FLOAT, with a cast behind it; and one of FLOAT whose bounds are computed as
+its start and as many steps as the file says that there are.
 
 ## Why
 Every version makes INT32, INT64 and FLOAT only ("This version of TensorRT only supports int32, int64, and float input
@@ -14,7 +14,7 @@ and must have type Int32 or Int64").
 As many values; each is rounded once.
 
 ## When it refuses
-FLOAT bounds that are computed: how many values there are depends on the data.
+FLOAT bounds that are computed, where the file does not say how many values there are: it depends on the data.
 
 ## How to avoid it when exporting
 `torch.arange` of integers; scale afterwards.
@@ -22,6 +22,7 @@ FLOAT bounds that are computed: how many values there are depends on the data.
 
 from __future__ import annotations
 
+import numpy as np
 from onnx import TensorProto
 
 from trtconv.passes.core import Example, Graph, Node, Pass, Refused, Replacement, Safety, Target, Trouble, refused
@@ -65,11 +66,19 @@ class RangeType(Pass):
         return None
 
     def rewrite(self, node: Node, graph: Graph, target: Target) -> Replacement:
-        """FLOAT, and a cast."""
-        dtype = graph.dtype(node.input(0))
-        if dtype not in HALVES:
+        """In FLOAT, with a cast behind it; as steps where their number is known."""
+        dtype, shape = graph.dtype(node.input(0)), graph.shape(node.outputs[0])
+        count = shape[0] if shape else None
+        if dtype not in HALVES and not isinstance(count, int):
             raise Refused("how many values there are depends on the data")
         r = Replacement(graph, node)
-        wide = r.clone(node, [r.cast(t, FLOAT) for t in node.inputs], into=[None])[0]
-        r.cast(wide, dtype, into=node.outputs[0])
+        into = None if dtype in HALVES else node.outputs[0]
+        bounds = [r.cast(t, FLOAT) if dtype in HALVES else t for t in node.inputs]
+        if isinstance(count, int):
+            steps = r.op("Mul", r.constant(np.arange(count), np.float32), bounds[2])
+            result = r.op("Add", bounds[0], steps, into=into)
+        else:
+            result = r.clone(node, bounds, into=[into])[0]
+        if dtype in HALVES:
+            r.cast(result, dtype or FLOAT, into=node.outputs[0])
         return r

@@ -80,12 +80,12 @@ class UnsupportedAttention(Pass):
         why = _rejected(node, graph)
         if why:
             return refused(f"the fused attention layer takes no {why}")
+        if target.is_rtx and not _has_kernel(node, graph):
+            return refused(f"{target.title} has no fused attention kernel for this element type and these shapes")
         if node.input(UNPADDED):
             return silent("nonpad_kv_seqlen is not read: padded keys would take part")
         if max(node.attr_int("left_window_size", -1), node.attr_int("right_window_size", -1)) >= 0:
             return silent("the local window is not read: every key would take part")
-        if target.is_rtx and not _has_kernel(node, graph):
-            return refused(f"{target.title} has no fused attention kernel for this element type and these shapes")
         return None
 
     def rewrite(self, node: Node, graph: Graph, target: Target) -> Replacement:

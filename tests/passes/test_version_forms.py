@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from support import assert_same, parse, random_feed
+from support import assert_same, parse, random_feed, run
 
 import trtconv
 
@@ -130,3 +130,24 @@ def test_branches_keep_their_meaning(condition: bool) -> None:
     assert not set(branches[0]) & set(branches[1])
     feed = {"x": np.array([1.5, -2.0], np.float32), "c": np.array(condition)}
     assert_same(before, result.model, feed)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    start=st.floats(-1e3, 1e3, width=16),
+    delta=st.floats(-8, 8, width=16).filter(lambda d: abs(d) > 0.01),
+    count=st.integers(0, 40),
+    kind=st.sampled_from(["float", "float16"]),
+)
+def test_a_range_of_known_length(start: float, delta: float, count: int, kind: str) -> None:
+    numbers = {"float": np.float32, "float16": np.float16}[kind]
+    bounds = np.array([start, start + (count - 0.5) * delta, delta]).astype(numbers).astype(np.float64)
+    count = max(0, int(np.ceil((bounds[1] - bounds[0]) / bounds[2])))
+    model = parse(f"""<ir_version: 8, opset_import: ["": 13]>
+        g ({kind} a, {kind} b, {kind} c) => ({kind}[{count}] y) {{ y = Range(a, b, c) }}""")
+    result = trtconv.fix(model, target="tensorrt-rtx-1.7", only=["range-type"], evidence=False)
+    assert "Range" not in {n.op_type for n in result.model.graph.node}
+    (got,) = run(result.model, {n: np.asarray(v, numbers) for n, v in zip("abc", bounds, strict=True)})
+    assert got.dtype == numbers
+    want = (bounds[0] + np.arange(count) * bounds[2]).astype(numbers)
+    np.testing.assert_allclose(got, want, rtol=1e-6 if kind == "float" else 1e-3, atol=1e-4)
