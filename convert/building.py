@@ -213,6 +213,8 @@ def _bytes(size: str | int | None) -> int | None:
 
 
 def _output(source: Source, output: str | os.PathLike[str] | None) -> Path:
+    from trtconv.storage.files import open_model
+
     is_path = isinstance(source, (str, os.PathLike))
     if output is None and not is_path:
         raise BadInput("a ModelProto has no name to make the engine's from", do="give build an output")
@@ -220,6 +222,7 @@ def _output(source: Source, output: str | os.PathLike[str] | None) -> Path:
     if engine.is_dir():
         raise BadInput(f"{engine} is a folder", do="name the engine file to write")
     if is_path and engine.exists() and Path(str(source)).exists() and engine.samefile(str(source)):
+        open_model(engine)  # what is no model is told as what it is
         raise BadInput(f"{engine} is the model, which is never changed", do="choose another output with -o")
     return engine
 

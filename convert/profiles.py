@@ -45,7 +45,7 @@ def profiles_for(inputs: Inputs, shapes: str | Iterable[str] | Sequence[ShapePro
         raise BadInput(
             error.what,
             where=f"{where}the graph's inputs are {inputs_text(inputs)}",
-            do=f"for example {example(inputs)}",
+            do=f"for example --shapes {example(inputs)}",
         ) from None
     return complete
 
@@ -56,10 +56,10 @@ def inputs_text(inputs: Inputs) -> str:
 
 
 def example(inputs: Inputs) -> str:
-    """A `--shapes` option that fits the inputs with dynamic dimensions, or all inputs where none has any."""
+    """A text of shapes that fits the inputs with dynamic dimensions, or all inputs where none has any."""
     dynamic = [name for name, found in inputs.items() if is_dynamic(found)]
     sizes: dict[str, str] = {}
-    return f"--shapes {','.join(f'{quoted(name)}:{_example_shape(inputs[name], sizes)}' for name in dynamic or inputs)}"
+    return ",".join(f"{quoted(name)}:{_example_shape(inputs[name], sizes)}" for name in dynamic or inputs)
 
 
 def is_dynamic(found: TensorType | None) -> bool:

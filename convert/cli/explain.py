@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
+import shlex
 import sys
 import textwrap
 from collections.abc import Callable
@@ -90,6 +92,12 @@ def _meant_as_target(name: str, why: str) -> BadInput | None:
 
 
 def _unknown(name: str, names: list[str]) -> BadInput:
+    if os.path.isfile(name):
+        file = shlex.quote(name)
+        return BadInput(
+            f"{name} is a file, and explain takes a name or a message",
+            do=f"`trtconv lint {file}` looks at a model; `trtconv explain - < {file}` at a log",
+        )
     if any(c.isspace() for c in name.strip()):
         return BadInput(
             f"nothing is known of the text {textwrap.shorten(name, 80, placeholder=' …')!r}",

@@ -54,7 +54,10 @@ def _content(path: Path) -> bytes:
     from trtconv.storage.wire import Malformed, without_weights
 
     if path.is_dir():
-        raise BadInput(f"{path} is a folder", do="name an .onnx file in it")
+        from trtconv.storage.recognising import recognise_folder
+
+        folder = recognise_folder(path)
+        raise BadInput(f"{path} is {folder.what}", do=folder.do)
     try:
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_size < MAPPED_FROM:
@@ -97,18 +100,10 @@ def _parsed(path: Path, content: bytes) -> ModelProto:
 
 def _not_onnx(path: Path) -> BadInput:
     """What the file seems to be instead."""
-    with path.open("rb") as file:
-        content = file.read(2)
-    if content[:2] == b"PK" or content[:2] == b"\x80\x02" or path.suffix in (".pth", ".pt"):
-        return BadInput(
-            f"{path} is a PyTorch checkpoint, not an ONNX model",
-            do="export it first: torch.onnx.export(...), or `trtconv models export`",
-        )
-    if content[:1] in b"{<":
-        return BadInput(f"{path} is text, not a binary ONNX model", do="give the .onnx file")
-    if path.suffix == ".onnx":
-        return BadInput(f"{path} is truncated or damaged: its protobuf does not parse", do="copy or export it again")
-    return BadInput(f"{path} is not an ONNX model", do="give the .onnx file")
+    from trtconv.storage.recognising import recognise
+
+    found = recognise(path)
+    return BadInput(f"{path} is {found.what}", do=found.do)
 
 
 def external_tensors(graph: GraphProto) -> Iterator[TensorProto]:
@@ -136,9 +131,25 @@ def place_of(tensor: TensorProto, model_file: Path) -> Slot:
     try:
         return locate(tensor, str(model_file.parent), str(model_file))
     except (ExternalDataError, ValueError, OSError) as error:
-        raise BadInput(
-            str(error), where=str(model_file), do="keep the model together with its weight files, in one folder"
-        ) from error
+        raise BadInput(str(error), where=str(model_file), do=_reunite(model_file, tensor)) from error
+
+
+def _reunite(model_file: Path, tensor: TensorProto) -> str:
+    """How the weights of a model get to where it looks for them."""
+    from trtconv.passes.core.external import location_of
+    from trtconv.storage.recognising import LFS_POINTER
+
+    weights = model_file.parent / location_of(tensor)
+    if not weights.resolve().is_relative_to(model_file.parent.resolve()):
+        return "keep the weight files of a model in its own folder"
+    try:
+        with weights.open("rb") as file:
+            is_pointer = file.read(len(LFS_POINTER)) == LFS_POINTER
+    except (OSError, ValueError):
+        is_pointer = False
+    if is_pointer:
+        return f"{weights.name} is a Git LFS pointer, and the weights were never fetched: git lfs pull"
+    return "keep the model together with its weight files, in one folder"
 
 
 def write_text(path: Path, text: str) -> None:

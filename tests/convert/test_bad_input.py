@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from onnx import TensorProto, numpy_helper
 from support import parse
 
-from trtconv.cli import main
+from trtconv.cli import COMMANDS, main
 
 GOOD = """<ir_version: 8, opset_import: ["": 17]> g (float[N,4] x) => (float[N,4] y) { y = Relu(x) }"""
 
@@ -43,6 +44,29 @@ def content(name: str, data: bytes) -> Callable[[Path], Path]:
     return make
 
 
+def zipped(name: str, *inside: str) -> Callable[[Path], Path]:
+    """A maker of a zip archive with files of these names."""
+
+    def make(folder: Path) -> Path:
+        with zipfile.ZipFile(folder / name, "w") as archive:
+            for one in inside:
+                archive.writestr(one, b"data")
+        return folder / name
+
+    return make
+
+
+def saved_model(folder: Path) -> Path:
+    (folder / "net.onnx").mkdir()
+    content("saved_model.pb", b"\x08\x01")(folder / "net.onnx")
+    return folder / "net.onnx"
+
+
+def folder_with_a_model(folder: Path) -> Path:
+    (folder / "export").mkdir()
+    return save(folder / "export" / "inner.onnx", parse(GOOD)).parent
+
+
 def truncated(folder: Path) -> Path:
     model = parse(GOOD)
     model.graph.initializer.append(numpy_helper.from_array(np.ones(1000, np.float32), "w"))
@@ -52,6 +76,11 @@ def truncated(folder: Path) -> Path:
 def weights_outside(folder: Path) -> Path:
     (folder.parent / "outside.bin").write_bytes(b"\0" * 16)
     return with_external(folder, "../outside.bin")
+
+
+def weights_in_git_lfs(folder: Path) -> Path:
+    content("weights.bin", b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 1600\n")(folder)
+    return with_external(folder, "weights.bin", 1600)
 
 
 def weights_short(folder: Path) -> Path:
@@ -65,13 +94,34 @@ def weights_linked_outside(folder: Path) -> Path:
     return with_external(folder, "weights.bin")
 
 
+READING = (("lint",), ("fix",), ("verify",), ("build",), ("gate", "--steps", "lint"), ("shapes", "x:1x4", "--model"))
 CASES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "missing": (lambda folder: folder / "missing.onnx", "there is no file"),
     "folder": (lambda folder: folder, "is a folder"),
     "empty": (content("empty.onnx", b""), "is empty"),
     "truncated": (truncated, "truncated or damaged"),
-    "checkpoint": (content("net.pth", b"PK\x03\x04 archive/data.pkl"), "is a PyTorch checkpoint"),
+    "checkpoint": (zipped("net.pth", "archive/data.pkl"), "is a PyTorch checkpoint"),
+    "renamed checkpoint": (zipped("net.onnx", "archive/data.pkl"), "is a PyTorch checkpoint"),
+    "old checkpoint": (content("net.pt", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."), "is a PyTorch checkpoint"),
+    "zip": (zipped("net.zip", "export/net.onnx"), "unpack it, and give export/net.onnx"),
+    "arrays": (zipped("net.npz", "x.npy"), "is NumPy arrays"),
+    "keras": (zipped("net.keras", "config.json", "metadata.json"), "is a Keras model"),
+    "git lfs": (
+        content("net.onnx", b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"),
+        "is a Git LFS pointer",
+    ),
+    "weights in git lfs": (weights_in_git_lfs, "is a Git LFS pointer, and the weights were never fetched"),
+    "web page": (content("net.onnx", b"\n<!DOCTYPE html>\n<html><body>Sign in</body></html>"), "is a web page"),
     "text": (content("model.json", b'{"graph": 1}'), "is text"),
+    "log": (content("net.onnx", "Größe: 12\nfertig\n".encode()), "is text"),
+    "tflite": (content("net.tflite", b"\x1c\0\0\0TFL3" + bytes(range(256))), "is a TensorFlow Lite model"),
+    "hdf5": (content("net.h5", b"\x89HDF\r\n\x1a\n" + bytes(range(256))), "is an HDF5 file"),
+    "safetensors": (content("net.safetensors", b"\x40\0\0\0\0\0\0\0" + b'{"w":{}}'), "is a safetensors file"),
+    "engine": (content("net.engine", b"ftrt\0\0\0\0" + bytes(range(256))), "is a TensorRT engine"),
+    "frozen graph": (content("frozen.pb", b"\x0a\xff\x01\x00"), "is a TensorFlow graph"),
+    "zeros": (content("net.onnx", bytes(5000)), "is nothing but zeros"),
+    "saved model": (saved_model, "is a folder: a TensorFlow SavedModel"),
+    "folder with a model": (folder_with_a_model, "name a file in it: inner.onnx"),
     "noise": (content("noise.onnx", bytes(range(256))), "truncated or damaged"),
     "weights missing": (lambda folder: with_external(folder, "weights.bin"), "is missing"),
     "weights outside": (weights_outside, "points outside the model's folder"),
@@ -81,10 +131,19 @@ CASES: dict[str, tuple[Callable[[Path], Path], str]] = {
 }
 
 
-@pytest.mark.parametrize("command", ["lint", "fix", "verify", "build"])
+def test_every_verb_that_reads_a_model_has_its_turn() -> None:
+    others = {"passes", "explain", "targets", "doctor", "models"}
+    assert {arguments[0] for arguments in READING} == set(COMMANDS) - others
+
+
+@pytest.mark.parametrize("command", READING, ids=lambda arguments: arguments[0])
 @pytest.mark.parametrize("kind", CASES)
 def test_unreadable_model(
-    command: str, kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    command: tuple[str, ...],
+    kind: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     folder = tmp_path / "work"
     folder.mkdir()
@@ -92,9 +151,11 @@ def test_unreadable_model(
     make, message = CASES[kind]
     path = make(folder)
     before = sorted(folder.rglob("*"))
-    assert main([command, str(path)]) == 2
+    assert main([*command, str(path)]) == 2
     shown = capsys.readouterr()
-    assert message in shown.err
+    told = " ".join((shown.out if command[0] == "gate" else shown.err).split())
+    assert message in told
+    assert "do: " in told
     assert "Traceback" not in shown.err
     assert sorted(folder.rglob("*")) == before
 

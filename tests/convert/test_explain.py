@@ -208,6 +208,12 @@ def test_what_looks_like_a_target_is_told_as_one(name: str, capsys: pytest.Captu
     assert "tensorrt-7.0 to 11.4" in capsys.readouterr().err
 
 
+def test_a_file_is_no_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "build.log").write_text("Plugin not found")
+    assert main(["explain", str(tmp_path / "build.log")]) == 2
+    assert "trtconv explain - < " in capsys.readouterr().err
+
+
 def test_an_error_from_stdin(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("line\nPlugin not found, are the plugin name ...\n"))
     assert main(["explain", "-"]) == 0

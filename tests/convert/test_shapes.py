@@ -1,10 +1,12 @@
 import shlex
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import parse
 
+from trtconv.cli import main
 from trtconv.errors import BadInput
 from trtconv.profiles import example, inputs_text, model_inputs, profiles_for
 from trtconv.shapes import ShapeProfile, Span, parse_shapes, shapes_text
@@ -225,8 +227,8 @@ def test_what_the_graph_contradicts_is_shown_with_its_inputs(text, says):
 def test_the_example_has_one_size_for_each_named_dimension():
     text = '<ir_version: 8, opset_import: ["" : 17]> g (float[N,T] x, float[2,N] h) => (float[N,T] y) { y = Relu(x) }'
     inputs = model_inputs(parse(text))
-    assert example(inputs) == "--shapes x:1-4-8x224,h:2x1-4-8"
-    assert profiles_for(inputs, example(inputs).removeprefix("--shapes "))
+    assert example(inputs) == "x:1-4-8x224,h:2x1-4-8"
+    assert profiles_for(inputs, example(inputs))
 
 
 def test_an_input_of_unknown_shape_takes_any():
@@ -241,3 +243,25 @@ def test_a_negative_dimension_of_an_old_exporter_is_dynamic():
     shapes = {"x": (-1, 3), "z": ("-1", 3), "w": ("-1", 3)}
     old = {name: STATIC["x"]._replace(shape=shape) for name, shape in shapes.items()}
     assert profiles_for(old, "x:1x3,z:2x3,w:3x3")[0].text == "x:1x3,z:2x3,w:3x3"
+
+
+# --- a model where shapes belong -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arguments", [["my net.onnx"], ["--model", "my net.onnx"]])
+def test_a_model_without_shapes_is_told_what_to_type(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("my net.onnx").write_bytes(MODEL.SerializeToString())
+    assert main(["shapes", *arguments]) == 2
+    told = capsys.readouterr().err
+    assert "image: float[N,3,H,224]" in told
+    proposed = shlex.split(told.partition("for example: trtconv ")[2])
+    assert main(proposed) == 0
+    assert "--minShapes=" in capsys.readouterr().out
+
+
+def test_neither_shapes_nor_a_model(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["shapes"]) == 2
+    assert "give shapes, such as image:1-4-8x3x224x224" in capsys.readouterr().err
