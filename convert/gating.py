@@ -190,19 +190,20 @@ def _fatal(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def _verify(model: ModelConfig, target: str, fixed: Path) -> _Answer:
+    from trtconv.subject import uses_shapes
     from trtconv.verifying import verify
 
     result = verify(
         fixed,
         reference=None if model.golden else model.reference or model.path,
         golden=model.golden,
-        shapes=model.shapes,
+        shapes=model.shapes if uses_shapes(model.golden, model.runtimes, model.consistency) else None,
         rtol=model.rtol,
         atol=model.atol,
         metric=model.metric,
         ranges=model.ranges,
         consistency=model.consistency,
-        mixes_rows=model.mixes_rows,
+        mixes_rows=model.mixes_rows if model.consistency else (),
         runtimes=model.runtimes,
         inputs=model.inputs,
     )

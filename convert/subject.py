@@ -91,6 +91,11 @@ class Runs:
         return tuple(r for r in dict.fromkeys((*self.compared, *self.checked)) if r != "onnxruntime")
 
 
+def uses_shapes(golden: object, runtimes: Iterable[str] | None, consistency: bool) -> bool:
+    """Whether shapes say anything: beside a golden file, which brings its inputs, to engines and to batches alone."""
+    return golden is None or consistency or runtimes is None or set(runtimes) != {"onnxruntime"}
+
+
 def _installed() -> tuple[str, ...]:
     from trtconv.passes.core import Target
 

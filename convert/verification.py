@@ -14,7 +14,7 @@ from trtconv.comparison.consistency import Consistency, check_consistency
 from trtconv.comparison.criteria import Criteria
 from trtconv.comparison.golden import Golden, read_golden, recording
 from trtconv.comparison.noise import measure, weigh
-from trtconv.divergence.tracing import Inside, Tracing, TwoModels
+from trtconv.divergence.tracing import OF_WHAT, Inside, Tracing, TwoModels
 from trtconv.errors import BadInput
 from trtconv.feeding.cases import Cases, Feeding
 from trtconv.parity import Leg, Parity
@@ -42,6 +42,24 @@ class Verification:
     runs: Runs
     consistency: Consistency
     tracing: Tracing
+
+    def __post_init__(self) -> None:
+        """Raise BadInput for what would change nothing."""
+        if self.runs.engines:
+            return
+        if self.tracing.asked and self.subject.reference is None:
+            raise BadInput(
+                f"where errors arise can be told {OF_WHAT}",
+                where=self.tracing.asked,
+                do="name the original, --reference ORIGINAL, or an engine, --runtimes onnxruntime,tensorrt-rtx; "
+                "where the rows of a batch meet, --consistency says by itself",
+            )
+        if self.subject.golden is not None and self.feeding.shapes and not self.consistency.asked:
+            raise BadInput(
+                "a golden file brings its own inputs, and shapes are for engines and for --consistency",
+                where="--shapes",
+                do="leave out --shapes, or name an engine: --runtimes onnxruntime,tensorrt-rtx",
+            )
 
     def run(self) -> Parity:
         """Compare what is to be compared, and check the model against itself where that was asked for."""

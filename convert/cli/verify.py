@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,15 +93,16 @@ def command(
     asked = tuple(r.strip() for r in runtimes.split(",")) if runtimes else None
 
     def work(one: ModelConfig) -> Parity:
+        expected, chosen = _expected(one, reference, golden), asked or one.runtimes
         with working(f"comparing {one.path.name}"):
             result = trtconv.verify(
                 one.path,
-                **_expected(one, reference, golden),
+                **expected,
                 save_golden=save_golden,
-                runtimes=asked or one.runtimes,
+                runtimes=chosen,
                 edits=recorded_edits(one.path) if given["bisect"] or error_curve else (),
                 error_curve=error_curve is not None,
-                **_settings(one, given),
+                **_settings(one, given, expected.get("golden"), chosen),
             )
         stem = one.path.stem if len(choice.models) > 1 else ""
         written = [*_save_inputs(result, save_inputs, stem), *_save_curve(result, error_curve, stem)]
@@ -132,9 +133,18 @@ def _expected(declared: ModelConfig, reference: str | None, golden: str | None) 
     return {"golden": declared.golden} if declared.golden is not None else {"reference": declared.reference}
 
 
-def _settings(declared: ModelConfig, given: dict[str, Any]) -> dict[str, Any]:
-    """Options of the command line, and where none was given what is declared for the model."""
-    known = {"shapes", "inputs", "rtol", "atol", "metric", "consistency", "mixes_rows"}
+def _settings(
+    declared: ModelConfig, given: dict[str, Any], golden: object, runtimes: Iterable[str] | None
+) -> dict[str, Any]:
+    """Options of the command line, and where none was given what is declared for the model and says something."""
+    from trtconv.subject import uses_shapes
+
+    known = {"inputs", "rtol", "atol", "metric", "consistency"}
+    consistency = given["consistency"] or declared.consistency
+    if uses_shapes(golden, runtimes, consistency):
+        known.add("shapes")
+    if consistency:
+        known.add("mixes_rows")
     if not given["inputs"]:  # which are fed as they are
         known.add("ranges")
     return {name: value or (getattr(declared, name) if name in known else value) for name, value in given.items()}

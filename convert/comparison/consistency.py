@@ -48,13 +48,21 @@ class Consistency:
     mixes_rows: tuple[str, ...] = ()
     """Shell patterns of output names."""
 
+    def __post_init__(self) -> None:
+        if self.mixes_rows and not self.asked:
+            raise BadInput(
+                "that an output may mix rows says something of a model checked against itself only",
+                where="--mixes-rows",
+                do="add --consistency, or leave out --mixes-rows",
+            )
+
     def agreement(self, graph: Graph, criteria: Criteria) -> Agreement:
         """An empty one, in which the outputs that mix rows are excused.
 
         Raises BadInput for a pattern that no output matches.
         """
         found = Agreement(graph, criteria)
-        for pattern in self.mixes_rows if self.asked else ():
+        for pattern in self.mixes_rows:
             if not fnmatch.filter(graph.outputs, pattern):
                 raise BadInput(
                     f"no output is called {pattern!r}", where="--mixes-rows", do=f"there are {', '.join(graph.outputs)}"

@@ -172,7 +172,7 @@ def _compare_floats(expected: Array, actual: Array, tolerance: Tolerance) -> Dif
         str(expected.dtype),
         tuple(expected.shape),
         passed=not totals.wrong,
-        why=_why(totals, expected.size),
+        why=_why(totals, expected.size, rtol, atol),
         wrong=totals.wrong,
         max_abs=totals.max_abs,
         max_rel=totals.max_rel,
@@ -245,10 +245,11 @@ def _cosine(totals: _Totals) -> float:
     return max(-1.0, min(1.0, totals.dot / norms))
 
 
-def _why(totals: _Totals, size: int) -> str:
+def _why(totals: _Totals, size: int, rtol: float, atol: float) -> str:
     if not totals.wrong:
         return ""
-    reasons = [f"{totals.wrong} of {size} elements outside the tolerance"]
+    limits = f"outside the tolerance of rtol {rtol:g} and atol {atol:.3g}" if rtol or atol else "differ"
+    reasons = [f"{totals.wrong} of {size} elements {limits}"]
     if totals.nan_mismatches:
         reasons.append(f"{totals.nan_mismatches} with NaN on one side only")
     if totals.inf_mismatches:

@@ -28,7 +28,8 @@ def compare_sets(expected: Array, actual: Array, tolerance: Tolerance, axis: int
     partners = _partners(want, got, tolerance.rtol, tolerance.absolute(largest_finite(expected)))
     found = compare(want[list(partners)], got[list(partners.values())], tolerance)
     missing, extra = len(want) - len(partners), len(got) - len(partners)
-    why = f"{missing} of {len(want)} elements have no partner, and {extra} of {len(got)} found ones"
+    limits = f" within rtol {found.rtol:g} and atol {found.atol:.3g}" if found.rtol or found.atol else ""
+    why = f"{missing} of {len(want)} elements have no partner{limits}, and {extra} of {len(got)} found ones"
     return replace(
         found,
         shape=shape,

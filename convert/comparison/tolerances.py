@@ -14,8 +14,10 @@ at, or allowed by --rtol and --atol.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import ml_dtypes
+import numpy as np
 from onnx import TensorProto
 
 from trtconv.comparison.metrics import EXACT, Tolerance
@@ -53,6 +55,14 @@ BYTES = (TensorProto.INT8, TensorProto.UINT8)
 def default_tolerance(precision: str) -> Tolerance:
     """Tolerance for what is computed in `precision`; exact for what is no float."""
     return DEFAULTS.get(precision, EXACT)
+
+
+def reassociated(dtype: np.dtype[Any]) -> float:
+    """Share of an output's range that arithmetic in another order may move it by: 32 units of roundoff, and no more
+    than one or two roundings of a float type that keeps fewer than 10 bits.
+    """
+    unit = float(ml_dtypes.finfo(dtype).eps)  # type: ignore[no-untyped-call]
+    return unit * 32 if unit < 1e-3 else unit
 
 
 def coarser(one: str, other: str) -> str:

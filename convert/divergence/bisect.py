@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
 from onnx import TensorProto
 
-from trtconv.comparison.metrics import EXACT, Difference, compare, is_float, largest_finite
+from trtconv.comparison.metrics import EXACT, Difference, Tolerance, compare, is_float, largest_finite
+from trtconv.comparison.tolerances import reassociated
 from trtconv.divergence.tapping import InOnnxRuntime, Tap, batches, pairs_of, tapped
 from trtconv.passes.core.node import reads
 from trtconv.runtimes.onnxruntime import failures
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from trtconv.runtimes.running import Array
 
     Floor = Callable[[str, Array], float]
-
-FLOOR = 32
-"""Units of roundoff, relative to the tensor's range, below which both sides count as equal: what re-associated
-arithmetic differs by."""
 
 JUMP = 10.0
 """How much larger than what arrives an error has to be for a node to be its origin, rather than to pass it on."""
@@ -137,8 +133,9 @@ class Search:
         try:
             for name, want, got in tapped(self.expected, actual, batch):
                 error = self._errors[name] = distance(want, got)
-                if found is None and error > self.floor(name, want) and error > JUMP * self._arriving(name):
-                    found = self._parting(name, compare(want, got, EXACT))
+                floor = self.floor(name, want)
+                if found is None and error > floor and error > JUMP * self._arriving(name):
+                    found = self._parting(name, compare(want, got, Tolerance(0.0, floor, of_range=True)))
         except CandidateFailed:
             if found is None:
                 raise
@@ -195,7 +192,7 @@ def distance(want: Array, got: Array) -> float:
 
 def floor_of(want: Array) -> float:
     """The error relative to the range that rounding explains."""
-    return float(np.finfo(want.dtype).eps) * FLOOR if want.dtype.kind == "f" else 0.0
+    return reassociated(want.dtype) if is_float(want.dtype) else 0.0
 
 
 def origin_of(tensor: str, labels: Sequence[str], edits: Sequence[Edit]) -> Edit | None:

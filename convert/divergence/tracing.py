@@ -57,6 +57,12 @@ class Tracing:
     edits: Sequence[Edit] = ()
     curve: bool = False
 
+    @property
+    def asked(self) -> str:
+        """The options that ask for it; empty where none does."""
+        options = {"--bisect": self.bisect, "--error-curve": self.curve}
+        return ", ".join(option for option, is_given in options.items() if is_given)
+
     def look(
         self, comparisons: Sequence[tuple[Leg, Inside]], cases: Sequence[Case], notes: list[str]
     ) -> tuple[Parting | None, ErrorCurve | None]:
@@ -64,7 +70,7 @@ class Tracing:
 
         At its first case that differs. What cannot be told is said in a note.
         """
-        if not cases or not (self.bisect or self.curve):
+        if not cases or not self.asked:
             return None, None
         if not comparisons:
             notes.append(f"where errors arise can be told {OF_WHAT}")

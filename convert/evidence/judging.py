@@ -6,10 +6,12 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import ml_dtypes
 import numpy as np
 import onnx
 
 from trtconv.comparison.metrics import EXACT, Difference, Tolerance, compare, is_float, largest_finite
+from trtconv.comparison.tolerances import reassociated
 from trtconv.passes.core.base import Evidence, Safety
 from trtconv.passes.core.types import tensor_type
 
@@ -20,9 +22,6 @@ if TYPE_CHECKING:
     from trtconv.evidence.trials import Trial
     from trtconv.passes.core import TensorType
     from trtconv.runtimes.running import Array, Feed
-
-ROUNDINGS = 32
-"""Units of roundoff, relative to the output's range, that re-associated arithmetic may differ by."""
 
 NEAR = 4.0
 """How many times further from the float64 result than before re-associated arithmetic may be, where terms cancel."""
@@ -153,7 +152,7 @@ class Verdict:
 
     def _is_near(self, truth: Array, want: Array, got: Array) -> bool:
         """Whether `got` is as near to the float64 result as rounding lets any order of the arithmetic be."""
-        unit = _unit(got.dtype)
+        unit = reassociated(got.dtype)
         with np.errstate(all="ignore"):
             nearness, origin = (compare(truth.astype(np.float64), x.astype(np.float64), EXACT) for x in (got, want))
         if nearness.nan_mismatches or nearness.inf_mismatches or nearness.shape != got.shape:
@@ -211,13 +210,9 @@ def _difference(want: Array, got: Array, safety: Safety) -> Difference:
 def _tolerance(dtype: np.dtype[Any], safety: Safety) -> Tolerance:
     if safety is Safety.EXACT or not is_float(dtype):
         return EXACT
-    unit = _unit(dtype) if safety is Safety.ROUNDING else 1e-2
+    unit = reassociated(dtype) if safety is Safety.ROUNDING else 1e-2
     return Tolerance(unit, unit, of_range=True)
 
 
 def _smallest_normal(dtype: np.dtype[Any]) -> float:
-    return float(np.finfo(dtype).tiny) if dtype.kind == "f" else 0.0
-
-
-def _unit(dtype: np.dtype[Any]) -> float:
-    return float(np.finfo(dtype).eps) * ROUNDINGS
+    return float(ml_dtypes.finfo(dtype).tiny) if is_float(dtype) else 0.0  # type: ignore[no-untyped-call]

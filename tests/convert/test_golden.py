@@ -185,3 +185,34 @@ def test_a_ci_job_holds_an_export_to_last_months_numbers(
     capsys.readouterr()
     assert main(["gate"]) == 2
     assert "declare one of them" in capsys.readouterr().err
+
+
+def test_what_a_golden_file_makes_pointless_is_refused(
+    golden: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(golden.parent)
+    onnx.save(parse(SWISH), "net.onnx")
+    command = ["verify", "net.onnx", "--golden", golden.name, "--runtimes", "onnxruntime"]
+    for more, reason in ((["--shapes", "x:2x4,n:2"], "shapes are for engines"), (["--bisect"], "two models only")):
+        assert main([*command, *more]) == 2
+        said = " ".join(capsys.readouterr().err.split())
+        assert reason in said
+        assert f"where: {more[0]}" in said
+    assert main([*command, "--error-curve", "c.svg"]) == 2
+    assert "--reference ORIGINAL" in " ".join(capsys.readouterr().err.split())
+    assert main([*command, "--consistency", "--shapes", "x:2x4,n:2"]) == 0, "which feeds batches of that size"
+
+
+def test_declared_shapes_that_only_the_engine_needs_stand_beside_it(
+    golden: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(golden.parent)
+    onnx.save(parse(SWISH), "net.onnx")
+    Path("trtconv.toml").write_text(
+        'runtimes = ["onnxruntime"]\nmixes_rows = ["y"]\nshapes = "x:1-2-5x4,n:1-2-5"\n[[models]]\n'
+        f'path = "net.onnx"\ngolden = "{golden.name}"\n'
+    )
+    assert main(["verify"]) == 0
+    assert main(["gate", "--steps", "verify"]) == 0
+    assert main(["verify", "--mixes-rows", "y"]) == 2
+    assert "add --consistency" in " ".join(capsys.readouterr().err.split())

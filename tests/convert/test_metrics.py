@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import struct
 
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -20,7 +21,7 @@ from trtconv.comparison.metrics import (
     ulp_distance,
 )
 from trtconv.comparison.scores import argmax_agreement
-from trtconv.comparison.tolerances import default_tolerance
+from trtconv.comparison.tolerances import default_tolerance, reassociated
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 ARRAYS = hnp.arrays(np.float32, hnp.array_shapes(max_dims=3, max_side=6), elements=FLOATS)
@@ -160,3 +161,18 @@ def test_argmax_agreement_looks_along_the_class_axis() -> None:
     image[0, 1] = 1
     assert argmax_agreement(image, -image) == 0.0
     assert argmax_agreement(np.float32(3), np.float32(4)) is None
+
+
+def test_a_line_that_fails_names_the_tolerance() -> None:
+    want = np.array([0.0, 100.0], np.float32)
+    found = compare(want, want + np.float32(1), Tolerance(1e-3, 1e-5, of_range=True))
+    assert found.why == "2 of 2 elements outside the tolerance of rtol 0.001 and atol 0.001"
+    assert compare(want, want + np.float32(1), EXACT).why == "2 of 2 elements differ"
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most"),
+    [("float32", 3e-6, 4e-6), ("float16", 0.03, 0.04), ("bfloat16", 0.005, 0.01), ("float8_e4m3fn", 0.1, 0.2)],
+)
+def test_what_another_order_of_arithmetic_may_change(name: str, least: float, most: float) -> None:
+    assert least < reassociated(np.dtype(getattr(ml_dtypes, name, name))) < most
