@@ -1,37 +1,20 @@
-"""Parameters and multiply-accumulates of a network, without allocating or computing anything."""
+"""Parameters and multiply-accumulates of a network, without allocating or computing anything.
+
+`python -m trtconv.models.counts > models/counts.json` counts what `trtconv.models.counted` reads.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from trtconv.models.card import Value
-from trtconv.models.registry import create, find
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Size of a network.
-
-    Attributes:
-        parameters: learned numbers.
-        macs: multiply-accumulates of the convolutions and linear layers, for one image.
-        entries: tensors in the ``state_dict``.
-        statistics: running means and variances of BatchNorm, in numbers.
-    """
-
-    parameters: int
-    macs: int
-    entries: int
-    statistics: int
-
-    def to_json(self) -> dict[str, int]:
-        """The fields by name."""
-        return dict(vars(self))
+from trtconv.models.counted import Counts
+from trtconv.models.registry import create, find, networks
 
 
 def count(
@@ -102,3 +85,8 @@ def _macs(model: nn.Module, image: torch.Tensor) -> int:
     for hook in hooks:
         hook.remove()
     return total
+
+
+if __name__ == "__main__":
+    rows = (f'"{name}": {json.dumps(count(name).to_json())}' for name in networks())
+    print("{\n " + ",\n ".join(rows) + "\n}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from trtconv.models import registry
 from trtconv.models.card import Card, Options, Output
 from trtconv.models.exporters import Dynamic, Form, write
 from trtconv.models.source import from_checkpoint, from_registry
+from trtconv.storage.files import writing
 from trtconv.storage.saving import save_model
 
 TOLERANCE = 1e-5
@@ -101,6 +102,7 @@ def export(
     append: Output | None = None,
     check: bool = True,
     options: Options | None = None,
+    on_progress: Callable[[str], None] | None = None,
 ) -> Export:
     """Export a network of the registry to one ONNX file.
 
@@ -121,10 +123,16 @@ def export(
         append: ``softmax`` or ``argmax`` over the classes.
         check: compare ONNX Runtime with PyTorch, at another batch (and size) than exported where those are open.
         options: the network's own, see `Network.options`.
+        on_progress: told each step before it begins.
 
     Raises:
         BadInput: an option or file that cannot be used.
     """
+    say = on_progress or (lambda text: None)
+    path = Path(path)
+    with writing(path):  # what cannot be written is said before the work
+        pass
+    say("making the network")
     if checkpoint_file is not None:
         if weights_file is not None or seed is not None or classes is not None or options:
             raise BadInput("a checkpoint brings its own weights, classes and options", where=str(checkpoint_file))
@@ -134,13 +142,16 @@ def export(
     card = _finished(card, size, append, exporter, opset)
     stride = registry.find(card.network).stride
     form = Form(card.exporter, card.opset, dynamic, input_name, output_name, stride)
+    say(f"writing its graph with the {form.exporter} exporter")
     with _ending(model, card.output):
         proto = write(model, card.input_size, form)
     onnx.helper.set_model_props(proto, card.to_metadata())
+    if check:
+        say("comparing ONNX Runtime with PyTorch")
     difference, scale = compare(model, proto, card, dynamic, stride) if check else (None, 1.0)
     save_model(proto, path)
     return Export(
-        path=Path(path),
+        path=path,
         card=card,
         nodes=len(proto.graph.node),
         input_name=input_name,

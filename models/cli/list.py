@@ -9,12 +9,12 @@ import click
 from trtconv.models import registry
 
 if TYPE_CHECKING:
-    from trtconv.models.counts import Counts
+    from trtconv.models.counted import Counts
     from trtconv.models.registry import Network
 
 
 @click.command("list")
-@click.option("--names", is_flag=True, help="Names alone; needs no PyTorch.")
+@click.option("--names", is_flag=True, help="Names alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def command(names: bool, as_json: bool) -> None:
     """List the networks: parameters, multiply-accumulates of one image, default input, options."""
@@ -22,7 +22,9 @@ def command(names: bool, as_json: bool) -> None:
     if names and not as_json:
         click.echo("\n".join(known))
         return
-    counts = {} if names else _counts()
+    from trtconv.models.counted import counted
+
+    counts = {} if names else counted()
     if as_json:
         from trtconv.report.json import plain
 
@@ -31,15 +33,6 @@ def command(names: bool, as_json: bool) -> None:
     click.echo(f"{'name':<33} {'parameters':>11} {'GMACs':>8}  {'input':<12} {'classes':>7}  options")
     for network in known.values():
         click.echo(_line(network, counts[network.name]))
-
-
-def _counts() -> dict[str, Counts]:
-    from trtconv.models.installed import need_torch
-
-    need_torch()
-    from trtconv.models.counts import count
-
-    return {name: count(name) for name in registry.networks()}
 
 
 def _line(network: Network, counts: Counts) -> str:

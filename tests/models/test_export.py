@@ -240,6 +240,25 @@ def test_bad_usage_exits_with_2_and_no_traceback(arguments, tmp_path, monkeypatc
     assert "Traceback" not in said
 
 
+def test_a_folder_that_is_not_there_is_said_before_the_work(tmp_path, capsys):
+    assert main(["models", "export", "mobilenetv3_small", "-o", str(tmp_path / "none" / "net.onnx")]) == 2
+    said = capsys.readouterr().err
+    assert f"there is no folder {tmp_path / 'none'}" in said
+    assert "making the network" not in said
+
+
+def test_each_step_is_told_in_a_log_and_help_is_clean(tmp_path, capsys):
+    assert main(["models", "export", "mobilenetv3_small", "-o", str(tmp_path / "net.onnx")]) == 0
+    steps = capsys.readouterr().err.splitlines()
+    assert [line.split()[0] for line in steps] == ["making", "writing", "comparing"]
+    assert main(["models", "export", "mobilenetv3_small", "-o", str(tmp_path / "net.onnx"), "--json"]) == 0
+    shown = capsys.readouterr()
+    assert not shown.err
+    assert json.loads(shown.out)["exit_code"] == 0
+    assert main(["models", "export", "--help"]) == 0
+    assert "\\b" not in capsys.readouterr().out
+
+
 def test_lists_every_network_with_its_counts(capsys):
     assert main(["models", "list", "--json"]) == 0
     listed = {n["name"]: n for n in json.loads(capsys.readouterr().out)["networks"]}
@@ -255,7 +274,7 @@ def test_lists_every_network_with_its_counts(capsys):
         "import trtconv.models as m; m.find('bisenetv2').card()",
         "from trtconv.cli import main; main(['models', '--help'])",
         "from trtconv.cli import main; main(['models', 'export', '--help'])",
-        "from trtconv.cli import main; main(['models', 'list', '--names'])",
+        "from trtconv.cli import main; main(['models', 'list'])",
     ],
 )
 def test_names_cards_and_help_need_no_pytorch(code):

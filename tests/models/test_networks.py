@@ -5,6 +5,7 @@ import torch
 
 from trtconv.errors import BadInput
 from trtconv.models import create, find, networks
+from trtconv.models.counted import counted
 from trtconv.models.counts import count
 
 # name, classes, options, parameters, entries of the state_dict (0: not published)
@@ -114,6 +115,11 @@ def test_has_the_published_number_of_multiply_accumulates(name, classes, options
 @pytest.mark.parametrize(("name", "statistics"), [("mobilenetv3_large", 24_400), ("mobilenetv3_small", 12_112)])
 def test_has_the_published_number_of_running_statistics(name, statistics):
     assert count(name).statistics == statistics
+
+
+@pytest.mark.parametrize("name", networks())
+def test_what_is_listed_is_what_is_counted(name):
+    assert counted()[name] == count(name)
 
 
 def test_every_network_has_a_published_count():
