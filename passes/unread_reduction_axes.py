@@ -117,6 +117,8 @@ class UnreadReductionAxes(Pass):
 
     def rewrite(self, node: Node, graph: Graph, target: Target) -> Replacement:
         """Identity, TopK, or arithmetic around ReduceSum."""
+        if node.op_type in ("ReduceL2", "ReduceLogSum") and integers.is_integer(graph.dtype(node.input(0))):
+            raise Refused("Sqrt and Log take no integers")
         axes = _axes(node, graph)
         r = Replacement(graph, node)
         if axes == () and node.attr_int("noop_with_empty_axes", 0):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import assert_same, parse
@@ -39,3 +40,12 @@ def test_same(
     assert not result.crashes
     x = np.random.default_rng(0).uniform(0.5, 3, (2, 3, 4)).astype(np.float32)
     assert_same(before, result.model, {"x": x if op_type == "ReduceLogSum" else x - 2}, "rounding")
+
+
+@pytest.mark.parametrize("op_type", ["ReduceL2", "ReduceLogSum"])
+def test_roots_and_logarithms_of_integers_stay(op_type: str) -> None:
+    model = parse(f"""<ir_version: 8, opset_import: ["": 18]>
+        g (int32[2,3] x) => (int32[2,1] y) <int64[1] a = {{1}}> {{ y = {op_type}(x, a) }}""")
+    result = trtconv.fix(model, target="tensorrt-9.3", only=[NAME], evidence=False)
+    assert not result.edits
+    assert [f.refusal for f in result.remaining if f.pass_name == NAME] == ["Sqrt and Log take no integers"]
