@@ -29,7 +29,7 @@ import numpy as np
 from trtconv.passes.core import Example, Graph, Node, Pass, Refused, Replacement, Target, Trouble, refused
 
 if TYPE_CHECKING:
-    from trtconv.passes.core.graph import Dim
+    from trtconv.passes.core.types import Dim
 
 
 class AxesAsInput(Pass):

@@ -11,7 +11,7 @@ from trtconv.feeding.guessing import is_batch_name, is_free
 if TYPE_CHECKING:
     from trtconv.feeding.inputs import Feed
     from trtconv.passes.core import Graph
-    from trtconv.passes.core.graph import Dim
+    from trtconv.passes.core.types import Dim
 
 
 @dataclass(frozen=True)

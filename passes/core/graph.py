@@ -13,11 +13,8 @@ from onnx import GraphProto, TensorProto, helper
 
 from trtconv.passes.core import dtypes
 from trtconv.passes.core.inference import infer_node
-from trtconv.passes.core.node import Node as Node
-from trtconv.passes.core.node import captured, reads
-from trtconv.passes.core.types import Dim as Dim
-from trtconv.passes.core.types import TensorType as TensorType
-from trtconv.passes.core.types import Types
+from trtconv.passes.core.node import Node, captured, reads
+from trtconv.passes.core.types import Dim, TensorType, Types
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

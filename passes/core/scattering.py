@@ -10,7 +10,8 @@ from onnx import TensorProto, helper
 from trtconv.passes.core.rewrite import Refused, Replacement
 
 if TYPE_CHECKING:
-    from trtconv.passes.core.graph import Graph, Node
+    from trtconv.passes.core.graph import Graph
+    from trtconv.passes.core.node import Node
 
 MAX_COMPARISONS = 1 << 24
 OPERATORS = {

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from trtconv.passes.core.contrib import attention, fused, gelu, normalization, products, quantized, renamed
 
 if TYPE_CHECKING:
-    from trtconv.passes.core.graph import Graph, Node
+    from trtconv.passes.core.graph import Graph
+    from trtconv.passes.core.node import Node
     from trtconv.passes.core.rewrite import Replacement
 
 CONTRIB: dict[str, Callable[[Node, Graph], Replacement]] = {

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from trtconv.passes.core.rewrite import Refused, Replacement
 
 if TYPE_CHECKING:
-    from trtconv.passes.core.graph import Graph, Node
+    from trtconv.passes.core.graph import Graph
+    from trtconv.passes.core.node import Node
 
 PARAMETERS = {
     "Elu": ("alpha",),

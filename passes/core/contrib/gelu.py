@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from trtconv.passes.core.rewrite import Replacement
 
 if TYPE_CHECKING:
-    from trtconv.passes.core.graph import Graph, Node
+    from trtconv.passes.core.graph import Graph
+    from trtconv.passes.core.node import Node
 
 OPSET_WITH_GELU = 20
 QUICK_ALPHA = 1.702

@@ -10,7 +10,8 @@ from trtconv.passes.core.decompositions.quantized import centred, depth_of, outp
 from trtconv.passes.core.rewrite import Refused, Replacement
 
 if TYPE_CHECKING:
-    from trtconv.passes.core.graph import Graph, Node
+    from trtconv.passes.core.graph import Graph
+    from trtconv.passes.core.node import Node
 
 FLOAT, INT32 = TensorProto.FLOAT, TensorProto.INT32
 

@@ -10,7 +10,8 @@ from trtconv.passes.core.decompositions.quantized import output_type
 from trtconv.passes.core.rewrite import Refused, Replacement
 
 if TYPE_CHECKING:
-    from trtconv.passes.core.graph import Graph, Node
+    from trtconv.passes.core.graph import Graph
+    from trtconv.passes.core.node import Node
 
 OPSET_WITH_QUANTIZATION = 10
 LEAKY_ALPHA = 0.01

@@ -10,7 +10,8 @@ from onnx import TensorProto
 from trtconv.passes.core.rewrite import Refused, Replacement
 
 if TYPE_CHECKING:
-    from trtconv.passes.core.graph import Graph, Node
+    from trtconv.passes.core.graph import Graph
+    from trtconv.passes.core.node import Node
 
 BYTES = (TensorProto.INT8, TensorProto.UINT8)
 OPSET_WITH_AXIS = 13

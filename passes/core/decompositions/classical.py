@@ -11,7 +11,8 @@ from onnx import TensorProto
 from trtconv.passes.core.rewrite import Refused, Replacement
 
 if TYPE_CHECKING:
-    from trtconv.passes.core.graph import Graph, Node
+    from trtconv.passes.core.graph import Graph
+    from trtconv.passes.core.node import Node
 
 FLOAT = TensorProto.FLOAT
 

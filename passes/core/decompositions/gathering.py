@@ -11,7 +11,8 @@ from trtconv.passes.core.rewrite import Replacement
 from trtconv.passes.core.scattering import fixed_shape, scatter
 
 if TYPE_CHECKING:
-    from trtconv.passes.core.graph import Graph, Node
+    from trtconv.passes.core.graph import Graph
+    from trtconv.passes.core.node import Node
 
 
 def gather_elements(node: Node, graph: Graph) -> Replacement:

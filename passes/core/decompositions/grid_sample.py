@@ -14,7 +14,8 @@ from trtconv.passes.core.decompositions.pixels import Pixels, bounded
 from trtconv.passes.core.rewrite import Refused, Replacement
 
 if TYPE_CHECKING:
-    from trtconv.passes.core.graph import Graph, Node
+    from trtconv.passes.core.graph import Graph
+    from trtconv.passes.core.node import Node
 
 FLOAT = TensorProto.FLOAT
 CUBIC_A = -0.75

@@ -12,7 +12,8 @@ from trtconv.passes.core.rewrite import Refused, Replacement
 from trtconv.passes.core.scattering import fixed_shape
 
 if TYPE_CHECKING:
-    from trtconv.passes.core.graph import Graph, Node
+    from trtconv.passes.core.graph import Graph
+    from trtconv.passes.core.node import Node
 
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
 
