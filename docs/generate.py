@@ -16,6 +16,7 @@ import click
 
 import trtconv
 from trtconv.cli import COMMANDS, root
+from trtconv.passes.core import Safety
 from trtconv.passes.core.catalogue import catalogue
 from trtconv.passes.core.page import markdown
 
@@ -49,6 +50,8 @@ def passes_index() -> str:
             "| pass | safety | what it does |",
             "|---|---|---|",
             *rows,
+            "",
+            *(f"- {safety}: {safety.means}" for safety in Safety),
             "",
         ]
     )

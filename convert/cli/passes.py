@@ -10,7 +10,10 @@ from trtconv.cli.options import json_option
 @click.command("passes")
 @json_option
 def command(as_json: bool) -> int:
-    """List the passes in the order they run."""
+    """List the passes in the order they run, and what each does to the numbers.
+
+    exact, rounding or approximate: what `fix` promises of a rewrite, explained below the list.
+    """
     from trtconv.passes.core.catalogue import catalogue
 
     if as_json:

@@ -227,11 +227,16 @@ def _node_line(node: Node) -> str:
 
 
 def show_passes(passes: Mapping[str, Pass]) -> None:
-    """One line a pass."""
+    """One line a pass, then what the words in the second column mean."""
+    from trtconv.passes.core import Safety
+
     out, grid = console(), Table.grid(padding=(0, 2, 0, 0))
     for name, one in passes.items():
         grid.add_row(Text(name, "bold"), one.safety.value, one.summary())
     out.print(grid)
+    out.print()
+    for safety in Safety:
+        say(out, f"{safety}: {safety.means}", style="dim")
 
 
 def show_gates(gates: Sequence[Gate]) -> None:

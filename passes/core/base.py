@@ -37,11 +37,17 @@ class Safety(enum.StrEnum):
     """What a rewrite may do to the numbers."""
 
     EXACT = "exact"
-    """Bit-equal outputs."""
     ROUNDING = "rounding"
-    """The same arithmetic in another order: equal within a few ULP."""
     APPROXIMATE = "approximate"
-    """More than rounding is lost, as the target itself would: DOUBLE becomes FLOAT."""
+
+    @property
+    def means(self) -> str:
+        """What it promises, in a sentence's half."""
+        return {
+            Safety.EXACT: "the outputs are equal bit by bit",
+            Safety.ROUNDING: "the same arithmetic in another order: equal within a few ULP",
+            Safety.APPROXIMATE: "more than rounding is lost, as it would be in the target itself: DOUBLE becomes FLOAT",
+        }[self]
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from support import parse
 
 import trtconv
 from trtconv.cli import COMMANDS, main
+from trtconv.passes.core import Safety
 
 HARD_SWISH = """<ir_version: 8, opset_import: ["": 17]>
     g (float[N,4] x) => (float[N,4] y) { [act] y = HardSwish(x) }"""
@@ -90,6 +92,14 @@ def test_what_was_left_out_is_called_left_out(
 def test_unknown_target_names_the_known_ranges(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lint", "relu.onnx", "--target", "openvino-3"]) == 2
     assert "tensorrt-7.0 to 11.4 and tensorrt-rtx-1.4 to 1.7" in capsys.readouterr().err
+
+
+def test_the_words_in_the_list_of_passes_are_explained_below_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["passes"]) == 0
+    listed = capsys.readouterr().out
+    rows, _, legend = listed.partition("\n\n")
+    used = {word for word in re.findall(r"^\S+ +(\w+) ", rows, re.MULTILINE) if word in {s.value for s in Safety}}
+    assert used == set(re.findall(r"^  (\w+): ", legend, re.MULTILINE))
 
 
 def test_explain_suggests_near_names(capsys: pytest.CaptureFixture[str]) -> None:
