@@ -32,7 +32,7 @@ class ModelConfig:
     path: Path
     reference: Path | None = None
     golden: Path | None = None
-    shapes: str | None = None
+    shapes: str | tuple[str, ...] | None = None
     target: str | None = None
     rtol: ByName[float] | None = None
     atol: ByName[float] | None = None
@@ -40,6 +40,7 @@ class ModelConfig:
     ranges: ByName[str] | None = None
     consistency: bool = False
     mixes_rows: tuple[str, ...] = ()
+    steps: tuple[str, ...] | None = None
     runtimes: tuple[str, ...] | None = None
     inputs: Path | None = None
     time_limit: float | None = None
@@ -125,7 +126,7 @@ def _model(file: Path, entry: dict[str, Any]) -> ModelConfig:
         "time_limit": (int, float),
         **dict.fromkeys(("rtol", "atol"), (int, float, str, list, dict)),
         **dict.fromkeys(("metric", "ranges"), (str, list, dict)),
-        **dict.fromkeys(("runtimes", "compute_capabilities", "tools", "ignore", "mixes_rows"), (list,)),
+        **dict.fromkeys(("steps", "runtimes", "compute_capabilities", "tools", "ignore", "mixes_rows"), (list,)),
         "consistency": (bool,),
     }
     for key, value in entry.items():
@@ -139,7 +140,7 @@ def _model(file: Path, entry: dict[str, Any]) -> ModelConfig:
     for key in ("path", "reference", "golden", "inputs"):
         if key in values:
             values[key] = relative(folder / values[key])
-    for key in ("runtimes", "compute_capabilities", "tools", "mixes_rows"):
+    for key in ("steps", "runtimes", "compute_capabilities", "tools", "mixes_rows"):
         if key in values:
             values[key] = tuple(map(str, values[key]))
     _check_settings(file, values)
@@ -148,15 +149,18 @@ def _model(file: Path, entry: dict[str, Any]) -> ModelConfig:
 
 
 def _check_settings(file: Path, values: dict[str, Any]) -> None:
-    """Raise BadInput for what `verify` could not read later, by the name that it has in the file."""
+    """Raise BadInput for what a verb could not read later, by the name that it has in the file."""
     from trtconv.by_name import by_name
     from trtconv.comparison.criteria import Metric, read_tolerance
     from trtconv.feeding.cases import read_range
+    from trtconv.gating import named_steps
     from trtconv.subject import named_runtimes
 
     readers = {"rtol": read_tolerance, "atol": read_tolerance, "metric": Metric.read, "ranges": read_range}
     for key, read in readers.items():
         by_name(values.get(key), read, f"{key} of {values['path']} in {file}")
+    if "steps" in values:
+        named_steps(values["steps"], where=f"steps of {values['path']} in {file}")
     if "runtimes" in values:
         named_runtimes(values["runtimes"], where=f"runtimes of {values['path']} in {file}")
 

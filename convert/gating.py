@@ -83,29 +83,37 @@ class _Answer:
 def gate(
     models: Sequence[ModelConfig],
     *,
-    steps: Iterable[str] = STEPS,
+    steps: Iterable[str] | None = None,
     on_progress: Callable[[str], None] | None = None,
 ) -> tuple[Gate, ...]:
-    """Run `steps` for each model; the fixed graph and the engine are thrown away afterwards.
+    """Run `steps` for each model, by default those declared for it, else all.
 
-    `on_progress` is told each step before it begins.
+    The fixed graph and the engine are thrown away afterwards. `on_progress` is told each step before it begins.
 
     A step that this machine cannot run counts as not run, with exit code 3: leave it out with `steps` or the
-    configuration's `runtimes` to say that this is meant. Raises BadInput for an unknown step.
+    configuration's `runtimes` to say that this is meant. Raises BadInput for an unknown step or target.
     """
-    chosen = tuple(steps)
-    if not chosen:
-        raise BadInput("no step is named, so nothing would be checked", do=f"steps are {', '.join(STEPS)}")
-    for name in chosen:
-        if name not in STEPS:
-            raise BadInput(f"there is no step {name!r}", do=f"steps are {', '.join(STEPS)}")
-    return tuple(_gate_one(model, chosen, on_progress or (lambda text: None)) for model in models)
-
-
-def _gate_one(model: ModelConfig, steps: Sequence[str], on_progress: Callable[[str], None]) -> Gate:
     from trtconv.storage.loading import resolve_target
 
-    target = str(resolve_target(model.target or "auto"))
+    asked = None if steps is None else named_steps(steps, where="steps")
+    plans = [(m, str(resolve_target(m.target or "auto")), asked or m.steps or STEPS) for m in models]
+    say = on_progress or (lambda text: None)
+    return tuple(_gate_one(model, target, chosen, say) for model, target, chosen in plans)
+
+
+def named_steps(steps: Iterable[str], where: str) -> tuple[str, ...]:
+    """The steps named `where`. Raises BadInput for one that there is not, or where none is named."""
+    named = tuple(steps)
+    for name in named:
+        if name not in STEPS:
+            raise BadInput(f"there is no step {name!r}", where=where, do=f"steps are {', '.join(STEPS)}")
+    if not named:
+        do = f"steps are {', '.join(STEPS)}"
+        raise BadInput("no step is named, so nothing would be checked", where=where, do=do)
+    return named
+
+
+def _gate_one(model: ModelConfig, target: str, steps: Sequence[str], on_progress: Callable[[str], None]) -> Gate:
     wanted = {*steps, *(("fix",) if {"verify", "build"} & set(steps) else ())}
     lint = _lint_before_fix if "fix" in wanted else _lint
     work: dict[str, Callable[..., _Answer]] = {"lint": lint, "fix": _fix, "verify": _verify, "build": _build}

@@ -141,3 +141,63 @@ def test_a_model_that_mixes_rows_fails_where_consistency_is_declared(
     capsys.readouterr()
     assert main(["gate"]) == 2
     assert "is not true or false" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("declared", "arguments", "expected"),
+    [
+        ([], [], ["lint", "fix", "verify", "build"]),
+        (["lint"], [], ["lint"]),
+        (["lint", "fix"], ["--steps", "lint,fix,verify"], ["lint", "fix", "verify"]),
+    ],
+)
+def test_steps_of_one_model(
+    workspace: Path,
+    capsys: pytest.CaptureFixture[str],
+    declared: list[str],
+    arguments: list[str],
+    expected: list[str],
+) -> None:
+    declare("relu", "weighted")
+    if declared:
+        with Path("trtconv.toml").open("a") as file:
+            file.write(f"steps = {declared}\n")
+    assert main(["gate", "--json", *arguments]) == 0
+    first, second = json.loads(capsys.readouterr().out)["results"]
+    assert [s["name"] for s in second["steps"]] == expected
+    assert len(first["steps"]) == (len(expected) if arguments else 4)
+
+
+def test_shapes_and_tolerances_without_a_configuration(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["gate", "weighted.onnx", "--runtimes", "onnxruntime"]
+    assert main(arguments) == 2
+    assert "--shapes x:1-4-8x4" in " ".join(capsys.readouterr().out.split())
+    assert main([*arguments, "--shapes", "x:1-4-8x4", "--rtol", "y:1e-3"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--shapes", "x"], "cannot read the shapes"),
+        (["--rtol", "little"], "--rtol does not take 'little'"),
+        (["--steps", ""], "no step is named"),
+        (["--target", "tensorrt-6"], "older than the oldest known"),
+        (["--shapes", "x:4x4"], "--shapes are those of one model"),
+    ],
+)
+def test_what_cannot_be_read_is_said_before_the_work(
+    workspace: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    declare("relu", "weighted")
+    assert main(["gate", *arguments]) == 2
+    shown = capsys.readouterr().err
+    assert message in shown
+    assert "lint of" not in shown
+
+
+def test_an_unknown_step_in_the_configuration(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    declare("relu")
+    with Path("trtconv.toml").open("a") as file:
+        file.write('steps = ["lint", "ship"]\n')
+    assert main(["gate"]) == 2
+    assert "there is no step 'ship'" in capsys.readouterr().err
