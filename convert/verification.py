@@ -18,7 +18,7 @@ from trtconv.divergence.tracing import OF_WHAT, Inside, Tracing, TwoModels
 from trtconv.errors import BadInput
 from trtconv.feeding.cases import Cases, Feeding
 from trtconv.parity import Leg, Parity
-from trtconv.runtimes.onnxruntime import OPTIMIZATION, open_model
+from trtconv.runtimes.onnxruntime import OPTIMIZATION, is_large, open_model
 from trtconv.storage.loading import load
 from trtconv.subject import Runs, Subject
 
@@ -175,11 +175,7 @@ class Verification:
 
 
 def _side(model: Model) -> Side:
-    try:
-        running = open_model(model)
-    except BadInput as error:
-        return Side("onnxruntime", "ONNX Runtime on the model", failure=error.what)
-    return Side("onnxruntime", f"{running.title} on the model", running)
+    return Side("onnxruntime", "the model", partial(open_model, model), is_large(model.proto))
 
 
 def _runtime_notes(expected: Live | Golden, sides: Iterable[Side]) -> Iterator[str]:

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from trtconv.passes.core import Edit, Graph, Replacement, TensorType
     from trtconv.passes.core.snapshot import GraphThen, Snapshot
 
-UPSTREAM = 48
+DOMAINS = ("", "ai.onnx", "com.microsoft")
+"""Those whose operators ONNX Runtime has."""
+
+UPSTREAM = 80
 """Nodes in front of an edit that are kept: to relate what the two graphs read, and to see what is fed there."""
 
 
@@ -109,6 +112,11 @@ class Half:
             waiting.extend(dict.fromkeys(news))
         return seen - {tensor}
 
+    def runs_before(self, tensor: str) -> bool:
+        """Whether the producer of `tensor` is known, and an operator that ONNX Runtime has."""
+        node = self.upstream.get(tensor)
+        return node is not None and node.domain in DOMAINS
+
     def is_integer(self, tensor: str) -> bool:
         """Whether `tensor` holds integers or booleans: sizes, pads, indices, conditions."""
         found = self.types.get(tensor)
@@ -155,6 +163,22 @@ class Cut:
         other = Half([frozen(n) for n in edit.after], [names[o] for o in outputs])
         other.look_around(then.graph)
         return related(cls(half, other, outputs, declared=tuple(map(then.type, outputs))))
+
+    def typed(self) -> Cut:
+        """With the nodes in front of tensors whose types are not known, as far as there are any."""
+        before, after = self.before, self.after
+        for _ in range(UPSTREAM):
+            unknown = {t for t in (*before.inputs, *after.inputs) if self.type(t) is None}
+            pulled = [[t for t in half.inputs if t in unknown and half.runs_before(t)] for half in (before, after)]
+            if not any(pulled):
+                break
+            before, after = before.extended(pulled[0]).completed(), after.extended(pulled[1]).completed()
+        return self if before is self.before else related(replace(self, before=before, after=after))
+
+    def type(self, tensor: str) -> TensorType | None:
+        """What a tensor in front holds; None where its element type or its number of axes is not known."""
+        found = self.before.types.get(tensor) or self.after.types.get(tensor)
+        return None if found is None or found.shape is None else found
 
     def widened(self, levels: int) -> Cut:
         """With `levels` more nodes in front on both sides, so that what is fed is what can arrive there."""

@@ -57,6 +57,7 @@ def trial_of(cut: Cut, model: Model, seed: int, sizes: Sizes = SIZES, *, shrink:
         raise NotCheckable(f"nothing provides {cut.lost[0]!r} any more")
     if not cut.outputs:
         raise NotCheckable("what reads its outputs was rewritten along with it")
+    cut = cut.typed()
     names = list(dict.fromkeys([*cut.before.inputs, *cut.after.inputs]))
     inside = next((name for name in names if name in cut.before.made or name in cut.after.made), None)
     if inside is not None:
@@ -93,8 +94,8 @@ def shrunk(found: TensorType) -> TensorType:
 
 
 def _known_type(name: str, cut: Cut) -> TensorType:
-    found = cut.before.types.get(name) or cut.after.types.get(name)
-    if found is None or found.shape is None:
+    found = cut.type(name)
+    if found is None:
         raise NotCheckable(f"the type of {name!r} is not known")
     return found
 

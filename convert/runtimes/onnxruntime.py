@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trtconv.errors import BadInput
+from trtconv.passes.core.types import data_size
 from trtconv.runtimes.running import Running
 
 if TYPE_CHECKING:
@@ -21,6 +22,11 @@ OPTIMIZATION = "basic"
 """Constant folding and rewrites that keep the arithmetic, for every session. With none at all, opening a session is
 quadratic in the depth of the graph (49 s at 10,000 nodes against 5 s); the levels above fuse operators into
 others that compute differently."""
+
+WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
+
+LARGE = 1 << 30
+"""Bytes of weights from which on a model is large: a session has them in memory, and again what it folds and packs."""
 
 NUMPY_TYPES = {"float": "float32", "double": "float64", "string": "object"}
 
@@ -41,7 +47,8 @@ def open_model(model: Model, *, what: str = "the model") -> Running:
         note = f"{reason(error)}, so the ONNX reference evaluator stands in"
         return Running(_evaluator_title(), OnnxrtRunner(session), _input_types(session), note, only_tensors=False)
     only_tensors = all(value.type.startswith("tensor(") for value in session.get_outputs())
-    return Running(_title(), OnnxrtRunner(session), _input_types(session), only_tensors=only_tensors)
+    kept = _Alone(model, session) if is_large(model.proto) else session
+    return Running(_title(), OnnxrtRunner(kept), _input_types(session), only_tensors=only_tensors)
 
 
 def infer(running: Running, feed: Feed, *, what: str = "the model") -> Feed:
@@ -65,6 +72,32 @@ def infer(running: Running, feed: Feed, *, what: str = "the model") -> Feed:
 # --- sessions ------------------------------------------------------------------------------------
 
 
+class _Alone:
+    """The session of a large model. It is let go when another large model is opened, and opened anew when asked for."""
+
+    last: _Alone | None = None
+
+    def __init__(self, model: Model, session: Any) -> None:
+        self._model, self._session = model, session
+        _Alone.last = self
+
+    def __call__(self) -> Any:
+        if self._session is None:
+            self._session = open_session(self._model.proto, self._model.file)
+            _Alone.last = self
+        return self._session
+
+    @classmethod
+    def let_go(cls) -> None:
+        if cls.last is not None:
+            cls.last._session, cls.last = None, None
+
+
+def is_large(proto: ModelProto) -> bool:
+    """Whether a model has so much weight that no two of its kind should be open at once."""
+    return sum(map(data_size, proto.graph.initializer)) > LARGE
+
+
 def open_session(
     proto: ModelProto, file: str = "", *, optimized: bool = True, fused: bool = False, threads: int = 0
 ) -> Any:
@@ -72,12 +105,15 @@ def open_session(
 
     `fused` asks for all optimisations, those too that compute differently.
 
-    Weights that were left in files are mapped, and stay out of the process's own memory. Raises one of `failures()`.
+    Weights that were left in files are mapped, and stay out of the process's own memory. Of large models one is kept
+    open at a time. Raises one of `failures()`.
     """
     import onnxruntime as ort
 
-    from trtconv.runtimes.mapped import without_files
+    from trtconv.runtimes.mapped import readable_folder, without_files
 
+    if is_large(proto):
+        _Alone.let_go()
     options = ort.SessionOptions()
     levels = ort.GraphOptimizationLevel
     usual = levels.ORT_ENABLE_BASIC if optimized else levels.ORT_DISABLE_ALL
@@ -86,9 +122,12 @@ def open_session(
     content = proto.SerializeToString()
     values: dict[str, Any] = {}
     if b"location" in content:
-        proto, values = without_files(proto, file)
-        content = proto.SerializeToString()
-        options.add_external_initializers(list(values), list(values.values()))
+        if folder := readable_folder(proto, file):
+            options.add_session_config_entry(WEIGHTS_FOLDER, folder)
+        else:
+            proto, values = without_files(proto, file)
+            content = proto.SerializeToString()
+            options.add_external_initializers(list(values), list(values.values()))
     session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     session.weights = values  # which it reads as long as it lives
     unfit = [v.type for v in (*session.get_inputs(), *session.get_outputs()) if _has_no_numpy_type(v.type)]
@@ -234,6 +273,7 @@ def reason(error: Exception) -> str:
     """The message without error codes and source locations."""
     text = re.sub(r"\[ONNXRuntimeError\] : \d+ : \w+ : ", "", str(error))
     text = re.sub(r"/\S+\.(?:h|cc):\d+ .*?(?=\w+\.(?:h|cc):\d+ )", "", text.removeprefix("NOT_IMPLEMENTED : "))
+    text = re.sub(r"/\S+\.(?:h|cc):\d+ (?:\S+ )?[\w:~]+\([^)]*\) ", "", text)
     text = re.sub(r"\w+\.(?:h|cc):\d+ \w+ ", "", text)
     text = re.sub(r"Non-zero status code returned while running (\w+) node\. Name:'(.*?)' ", r"\1 node '\2': ", text)
     return " ".join(text.replace("Status Message: ", "").split())[:500]

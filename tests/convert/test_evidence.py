@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -330,6 +331,17 @@ def test_sizes_computed_from_the_input_are_related_to_it() -> None:
 
 def as_reshape(r: Replacement, node: Node, shape: tuple[int, ...]) -> None:
     r.op("Reshape", node.input(0), r.constant(shape, np.int64), into=node.outputs[0], name="n/fixed")
+
+
+@pytest.mark.parametrize("name", ["attention_ts9", "attention_ts13", "attention_ts17"])
+def test_edits_behind_tensors_of_unknown_type_are_checked(name: str) -> None:
+    """The nodes that lead there from tensors whose types are known are run along with them."""
+    model = onnx.load(Path(__file__).parents[2] / "fixtures" / f"{name}.onnx")
+    assert [str(e.evidence) for e in fix(model, target="tensorrt-8.2").edits if not _is_checked(e)] == []
+
+
+def _is_checked(edit: Edit) -> bool:
+    return edit.evidence is not None and edit.evidence.verdict in ("bit-equal", "close")
 
 
 def test_what_cannot_be_checked_says_why_and_stands() -> None:

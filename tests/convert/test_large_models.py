@@ -5,18 +5,23 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import weakref
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 from support import run
 
 import trtconv
 from trtconv.cli import main
+from trtconv.runtimes.mapped import readable_folder
 from trtconv.storage import saving
+from trtconv.storage.loading import load
 from trtconv.storage.wire import refer
 
 WIDTH = 4200
@@ -115,6 +120,51 @@ def test_weights_of_a_large_file_are_no_external_data_to_an_old_parser(tmp_path:
     assert "weights-out-of-reach" not in named
     named = [f.pass_name for f in trtconv.lint(external(tmp_path / "e.onnx"), target="tensorrt-7.0").findings]
     assert "weights-out-of-reach" in named
+
+
+@pytest.mark.parametrize(
+    ("layout", "is_read"),
+    [(regular, True), (hard_linked, True), (in_a_cache, False), (linked_inside, False), (single, False)],
+)
+def test_onnx_runtime_reads_plain_files(tmp_path: Path, layout: Callable[[Path], Path], is_read: bool) -> None:
+    path = layout(tmp_path / "m.onnx" if layout is single else tmp_path)
+    model = load(path)
+    assert readable_folder(model.proto, model.file) == (str(tmp_path.resolve()) if is_read else "")
+
+
+def test_weights_at_odd_places_are_handed_over(tmp_path: Path) -> None:
+    path = external(tmp_path / "m.onnx")
+    model = onnx.load(path, load_external_data=False)
+    refer(model.graph.initializer[0], "m.onnx_data", 4, 4 * 64 * 64)
+    path.write_bytes(model.SerializeToString())
+    path.with_name("m.onnx_data").write_bytes(b"none" + weight(64).tobytes())
+    assert readable_folder(model, str(path)) == ""
+    assert trtconv.verify(path, reference=path, runtimes=["onnxruntime"]).exit_code == 0
+
+
+@pytest.mark.parametrize("options", [{}, {"bisect": True, "error_curve": True}, {"consistency": True}], ids=str)
+def test_of_large_models_one_is_open_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+) -> None:
+    alive: weakref.WeakSet[Any] = weakref.WeakSet()
+    most = []
+
+    class Counted(onnxruntime.InferenceSession):
+        def __init__(self, *args: Any, **given: Any) -> None:
+            super().__init__(*args, **given)
+            alive.add(self)
+            most.append(len(alive))
+
+    path, other = external(tmp_path / "m.onnx"), external(tmp_path / "other.onnx")
+    (tmp_path / "other.onnx_data").write_bytes((weight(64) + np.float32(1e-3)).tobytes())
+    asked = {"reference": path, "runtimes": ["onnxruntime"], "shapes": "x:1-2-4x64", **options}
+    plain = trtconv.verify(other, **asked)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Counted)
+    monkeypatch.setattr(trtconv.runtimes.onnxruntime, "LARGE", 1000)
+    careful = trtconv.verify(other, **asked)
+    assert plain.exit_code == 1
+    assert careful.to_json() == plain.to_json(), "the same comes out"
+    assert max(most) == 1
 
 
 def test_a_large_file_is_verified_and_built(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
