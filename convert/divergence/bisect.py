@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from onnx import TensorProto
 
 from trtconv.comparison.metrics import EXACT, Difference, Tolerance, compare, is_float, largest_finite
 from trtconv.comparison.tolerances import reassociated
+from trtconv.divergence.cause import cause_of
 from trtconv.divergence.tapping import InOnnxRuntime, Tap, batches, pairs_of, tapped
 from trtconv.passes.core.node import reads
 from trtconv.runtimes.onnxruntime import failures
@@ -48,6 +49,8 @@ class Parting:
     """What ran the model."""
     remark: str = ""
     """What else a reader should know of how it was found."""
+    cause: str = ""
+    """What the node has other than its twin in the original: `its alpha is 0.24 instead of 0.2`."""
 
     def to_json(self) -> dict[str, object]:
         """All fields."""
@@ -57,8 +60,8 @@ class Parting:
         edit = f", written by {self.pass_name} at {self.edit}" if self.pass_name else ""
         where = "" if self.where == "ONNX Runtime" else f" in {self.where}"
         at = f"{self.tensor} ({self.op_type} {self.node}{edit})"
-        remark = f"; {self.remark}" if self.remark else ""
-        return f"they part{where} at {at}, case {self.case!r}: {self.difference}{remark}"
+        more = "".join(f"; {text}" for text in (self.cause, self.remark) if text)
+        return f"they part{where} at {at}, case {self.case!r}: {self.difference}{more}"
 
 
 def find_parting(original: Model, model: Model, case: Case, edits: Sequence[Edit] = ()) -> Parting | None:
@@ -68,8 +71,17 @@ def find_parting(original: Model, model: Model, case: Case, edits: Sequence[Edit
     `model` does not run, those in front of the node that fails are looked at, and that node is where they part
     otherwise. None when nothing differs by more than rounding. Raises one of `failures()` where `original` cannot run.
     """
-    nodes, expected = model.main.nodes, InOnnxRuntime(original, case.feed)
     pairs = pairs_of(original.main, model.main, edits)
+    found = _parting(original, model, case, edits, pairs)
+    if found is None or found.pass_name:
+        return found
+    return replace(found, cause=cause_of(original.main, model.main, found.tensor, pairs))
+
+
+def _parting(
+    original: Model, model: Model, case: Case, edits: Sequence[Edit], pairs: Mapping[str, str]
+) -> Parting | None:
+    nodes, expected = model.main.nodes, InOnnxRuntime(original, case.feed)
     search = Search(model.main, expected, case, edits)
     try:
         return search.among(pairs, _Candidate(InOnnxRuntime(model, case.feed)))

@@ -144,3 +144,42 @@ def test_a_tensor_that_readers_were_led_away_from_pairs_through_its_edit() -> No
     edit = Edit("made", "c", "Add", "", (replacement.node,), tuple(replacement.nodes), renamed=(("c", made),))
     assert "c" not in tapping.pairs_of(original.main, graph).values()
     assert tapping.pairs_of(original.main, graph, [edit])[made] == "c"
+
+
+CAUSES = {
+    "wrong alpha": "its alpha is ",
+    "shifted pad": "its pads is [",
+    "dropped operand": "the original has ",
+    "perturbed weight": "the constant ",
+    "flipped transpose": "its perm is [",
+    "off-by-one Slice": "its input 1, the constant ",
+}
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_what_the_node_has_other_than_the_original_is_said(seed: int) -> None:
+    original = onnx.load(FIXTURES[seed % len(FIXTURES)])
+    mutant, _, kind = inject(original, seed)
+    parting = trtconv.verify(mutant, reference=original, runtimes=ORT, seed=seed, bisect=True).parting
+    if parting is not None and kind in CAUSES:
+        assert CAUSES[kind] in parting.cause
+        assert parting.cause in str(parting)
+
+
+WEIGHTED = """<ir_version: 8, opset_import: ["": 17]> g (float[N,2] x) => (float[N,2] y)
+    <float[2,2] w = {1, 2, 3, %s}, float[2] v = {1, 2}> { [m] m = MatMul(x, w) [n] y = %s(%s) }"""
+
+
+@pytest.mark.parametrize(
+    ("model", "cause"),
+    [
+        (WEIGHTED % (5, "Add", "m, v"), "its input 1, the constant w differs in 1 of 4 elements, by 1 at most"),
+        (WEIGHTED % (4, "Sub", "m, v"), "the original has Add n there"),
+        (WEIGHTED % (4, "Add", "x, v"), "its input 0 is x instead of m"),
+    ],
+)
+def test_the_cause(model: str, cause: str) -> None:
+    parity = trtconv.verify(parse(model), reference=parse(WEIGHTED % (4, "Add", "m, v")), runtimes=ORT, bisect=True)
+    assert parity.parting is not None
+    assert parity.parting.cause == cause
+    assert (parity.parting.difference.rtol, parity.parting.difference.atol > 0) == (0, True)
