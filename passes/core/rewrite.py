@@ -167,6 +167,12 @@ class Replacement:
             return self.op("Clip", x, into=into, min=float(low), max=float(high))
         return self.op("Clip", x, self.scalar(low, x), self.scalar(high, x), into=into)
 
+    def is_number(self, x: str) -> str:
+        """Where floats are not NaN. Equal takes floats from opset 11 on."""
+        if self.graph.opset >= 11:
+            return self.op("Equal", x, x)
+        return self.op("Or", self.op("Less", x, self.scalar(1, x)), self.op("Greater", x, self.scalar(0, x)))
+
     def unsqueeze(self, x: str, axes: Sequence[int], into: str | None = None) -> str:
         """Insert axes of size 1."""
         return self._with_axes("Unsqueeze", x, axes, into, as_input=self.graph.opset >= 13)

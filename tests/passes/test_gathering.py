@@ -30,6 +30,7 @@ def check(before: onnx.ModelProto, feed: Feed, target: str, rtol: float = 0) -> 
     assert not result.crashes
     op_type = before.graph.node[0].op_type
     assert op_type not in {n.op_type for n in result.model.graph.node}
+    onnx.shape_inference.infer_shapes(result.model, check_type=True, strict_mode=True)
     want, got = run(before, feed)[0], run(result.model, feed)[0]
     assert got.shape == want.shape
     np.testing.assert_allclose(got, want, rtol=rtol, atol=rtol)

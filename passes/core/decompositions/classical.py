@@ -60,8 +60,9 @@ def normalizer(node: Node, graph: Graph) -> Replacement:
     x = _in_float(r)
     by = {"L1": "ReduceL1", "L2": "ReduceL2", "MAX": "ReduceMax"}[norm]
     size = r.reduce(by, x, [rank - 1])
-    over = r.op("Where", r.op("Equal", size, r.constant(0.0, np.float32)), r.constant(1.0, np.float32), size)
-    r.op("Div", x, over, into=node.outputs[0])
+    zero = r.constant(0.0, np.float32)
+    is_size = r.op("Or", r.op("Greater", size, zero), r.op("Less", size, zero))
+    r.op("Div", x, r.op("Add", size, r.cast(r.op("Not", is_size), FLOAT)), into=node.outputs[0])
     return r
 
 

@@ -20,7 +20,7 @@ BOOL, FLOAT, INT32 = TensorProto.BOOL, TensorProto.FLOAT, TensorProto.INT32
 def is_nan(node: Node, graph: Graph) -> Replacement:
     """IsNaN: what differs from itself."""
     r = Replacement(graph, node)
-    r.op("Not", r.op("Equal", node.input(0), node.input(0)), into=node.outputs[0])
+    r.op("Not", r.is_number(node.input(0)), into=node.outputs[0])
     return r
 
 

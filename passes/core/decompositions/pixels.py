@@ -53,5 +53,5 @@ class Pixels:
 def bounded(r: Replacement, x: str) -> str:
     """FLOAT coordinates with NaN and infinities far outside every image, since they make no index."""
     low, high = r.constant(-FAR, np.float32), r.constant(FAR, np.float32)
-    number = r.op("Where", r.op("Equal", x, x), x, low)
+    number = r.op("Where", r.is_number(x), x, low)
     return r.op("Min", r.op("Max", number, low), high)
