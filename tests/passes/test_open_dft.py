@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from onnx import ModelProto
 from support import judge, parse, run
@@ -13,7 +13,9 @@ from support import judge, parse, run
 import trtconv
 
 NUMBERS = {"float": np.float32, "float16": np.float16, "double": np.float64}
-FORMS = st.sampled_from([(1, "onesided = 1"), (1, ""), (2, ""), (2, "inverse = 1"), (1, "inverse = 1")])
+FORMS = st.sampled_from(
+    [(1, "onesided = 1"), (1, ""), (2, ""), (2, "inverse = 1"), (1, "inverse = 1"), (2, "inverse = 1, onesided = 1")]
+)
 
 
 def decomposed(model: ModelProto) -> ModelProto:
@@ -26,6 +28,8 @@ def decomposed(model: ModelProto) -> ModelProto:
 def transformed(x: np.ndarray, form: str, length: int, axis: int) -> np.ndarray:
     signal = x[..., 0] + (1j * x[..., 1] if x.shape[-1] == 2 else 0)
     axis = axis if axis >= 0 else axis + 1  # the last axis holds the parts
+    if form == "inverse = 1, onesided = 1":
+        return np.fft.irfft(signal, length, axis)[..., None]
     if "onesided" in form:
         result = np.fft.rfft(signal.real, length, axis)
     else:
@@ -44,6 +48,7 @@ def transformed(x: np.ndarray, form: str, length: int, axis: int) -> np.ndarray:
 )
 def test_open_lengths(form: tuple[int, str], count: int, length: int | None, axis: int, kind: str, seed: int) -> None:
     parts, attribute = form
+    assume(length or count > 1)  # one frequency alone is half a spectrum of no samples
     model = parse(f"""<ir_version: 9, opset_import: ["": 20]>
         g ({kind}[P,Q,R,{parts}] x, int64 n) => ({kind}[A,B,C,D] y) <int64 a = {{{axis}}}> {{
             y = DFT <{attribute or "inverse = 0"}> (x, {"" if length is None else "n"}, a) }}""")
@@ -53,23 +58,25 @@ def test_open_lengths(form: tuple[int, str], count: int, length: int | None, axi
     (got,) = run(decomposed(model), {"x": x, "n": np.array(length or 1)})
     assert got.dtype == NUMBERS[kind]
     step = max(float(np.finfo(got.dtype).eps), 1e-14)
-    want = transformed(x.astype(np.float64), attribute, length or count, axis)
+    whole = 2 * (count - 1) if attribute == "inverse = 1, onesided = 1" else count
+    want = transformed(x.astype(np.float64), attribute, length or whole, axis)
     np.testing.assert_allclose(got, want, rtol=4 * step, atol=4 * step * np.abs(x).sum(axis, dtype=np.float64).max())
 
 
-def test_half_a_spectrum_of_open_length_stays() -> None:
+def test_half_a_spectrum_of_one_part_stays() -> None:
     model = parse("""<ir_version: 9, opset_import: ["": 20]>
-        g (float[N,T,2] x) => (float[N,F,1] y) { y = DFT <onesided = 1, inverse = 1> (x) }""")
+        g (float[N,T,1] x) => (float[N,F,1] y) { y = DFT <onesided = 1, inverse = 1> (x) }""")
     result = trtconv.fix(model, target="tensorrt-rtx-1.7", evidence=False)
     assert [f.refusal for f in result.remaining if f.is_fatal] == [
-        "half a spectrum of open length does not tell how many samples it came of"
+        "half a spectrum is complex, and this one has one part"
     ]
 
 
 @pytest.mark.parametrize("opset", [17, 20])
-def test_the_parser_takes_it(opset: int) -> None:
+@pytest.mark.parametrize(("parts", "form"), [(1, "onesided = 1"), (2, "onesided = 1, inverse = 1")])
+def test_the_parser_takes_it(opset: int, parts: int, form: str) -> None:
     model = parse(f"""<ir_version: 9, opset_import: ["": {opset}]>
-        g (float[N,T,1] x) => (float[N,F,2] y) {{ y = DFT <onesided = 1> (x) }}""")
-    before, after = judge([(m, {"x": [2, 30, 1]}) for m in (model, decomposed(model))])
+        g (float[N,T,{parts}] x) => (float[N,F,{3 - parts}] y) {{ y = DFT <{form}> (x) }}""")
+    before, after = judge([(m, {"x": [2, 30, parts]}) for m in (model, decomposed(model))])
     assert before is not None
     assert after is None
