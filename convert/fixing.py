@@ -19,6 +19,7 @@ from trtconv.timing import Clock
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+    from trtconv.feeding.cases import ShapesGiven
     from trtconv.ignoring import Ignore
     from trtconv.passes.core import Edit, Pass
     from trtconv.storage.files import FileState
@@ -145,17 +146,20 @@ def fix(
     only: Sequence[str] = (),
     skip: Sequence[str] = (),
     evidence: bool | None = None,
+    shapes: ShapesGiven | None = None,
     tools: Sequence[str] = (),
 ) -> Fix:
     """Rewrite a model for `target`; the file or the ModelProto handed over is not changed.
 
     `only` and `skip` name passes. With `evidence` (the default up to EVIDENCE_NODES nodes), the graphs of each edit are
-    run before and after it on made-up values, and an edit that changes what is computed is undone and reported. So is
-    one that makes of what the target refuses something that it gets wrong and no pass can mend.
+    run before and after it on made-up values, at small sizes and at min, opt and max of the profiles in `shapes`, and
+    an edit that changes what is computed is undone and reported. So is one that makes of what the target refuses
+    something that it gets wrong and no pass can mend.
     `tools` names other optimizers (onnxsim, onnxslim) that are run afterwards, each in a child process and as one edit,
     which is compared in ONNX Runtime unless `evidence` is False.
 
-    Raises BadInput for an unreadable file, an unknown target, pass or tool, Unavailable for a tool not installed.
+    Raises BadInput for an unreadable file, an unknown target, pass or tool, and shapes that contradict the graph,
+    Unavailable for a tool not installed.
     """
     clock = Clock()
     with clock.step("import"):
@@ -174,10 +178,10 @@ def fix(
             model = load(source)
             file, before = model.file, count_nodes(model)
         with_evidence = before <= EVIDENCE_NODES if evidence is None else evidence
-        run(model, chosen, passes, outcome, evidence=with_evidence)
+        run(model, chosen, passes, outcome, evidence=with_evidence, shapes=shapes)
         for tool in others:
             model = apply_tool(tool, model, outcome, evidence=evidence is not False)
-            run(model, chosen, passes, outcome, evidence=with_evidence)
+            run(model, chosen, passes, outcome, evidence=with_evidence, shapes=shapes)
         with clock.step("what is left"):
             everything = choose((), ())  # what a pass that was left out would have said stands, too
             found = find_all(model, chosen, everything, outcome.crashes, refusals=True)

@@ -187,7 +187,7 @@ def _lint_before_fix(model: ModelConfig, target: str, fixed: Path) -> _Answer:
 def _fix(model: ModelConfig, target: str, fixed: Path) -> _Answer:
     from trtconv.fixing import fix
 
-    result = fix(model.path, target=target, tools=model.tools).save(fixed)
+    result = fix(model.path, target=target, shapes=model.shapes, tools=model.tools).save(fixed)
     result = replace(result.ignoring(model.ignore), output=None)
     summary = f"{len(result.edits)} edits; {result.verdict}"
     return _Answer(result.exit_code, summary, result.to_json(), _fatal(result.remaining), result.unused_ignores)

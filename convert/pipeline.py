@@ -14,6 +14,7 @@ from trtconv.timing import Clock
 if TYPE_CHECKING:
     from trtconv.evidence.cutting import Cut
     from trtconv.evidence.examining import Examiner
+    from trtconv.feeding.cases import ShapesGiven
 
 MAX_ROUNDS = 10
 
@@ -30,16 +31,23 @@ class Outcome:
 
 
 def run(
-    model: Model, target: Target, passes: Iterable[Pass], outcome: Outcome | None = None, *, evidence: bool = False
+    model: Model,
+    target: Target,
+    passes: Iterable[Pass],
+    outcome: Outcome | None = None,
+    *,
+    evidence: bool = False,
+    shapes: ShapesGiven | None = None,
 ) -> Outcome:
     """Apply `passes` to `model` in place, round after round, until a round changes nothing.
 
     What was done is added to `outcome`. With `evidence`, the graphs of each edit are run before and after it, all in
-    one child process, and an edit that changes the outputs is undone.
+    one child process, and an edit that changes the outputs is undone; `shapes` are profiles whose corners
+    are among the sizes tried.
     """
     outcome, chosen = outcome or Outcome(), list(passes)
     with ExitStack() as stack:
-        examiner = _examiner(model, stack) if evidence else None
+        examiner = _examiner(model, shapes, stack) if evidence else None
         for _ in range(MAX_ROUNDS):
             before = len(outcome.edits)
             for one in chosen:
@@ -52,11 +60,11 @@ def run(
     return outcome
 
 
-def _examiner(model: Model, stack: ExitStack) -> Examiner:
+def _examiner(model: Model, shapes: ShapesGiven | None, stack: ExitStack) -> Examiner:
     from trtconv.evidence.examining import Examiner
     from trtconv.evidence.running import TrialRuns
 
-    return Examiner(model, stack.enter_context(TrialRuns.worker()))
+    return Examiner(model, stack.enter_context(TrialRuns.worker()), shapes)
 
 
 def _apply(one: Pass, model: Model, target: Target, outcome: Outcome, examiner: Examiner | None) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trtconv.cli.options import announce, each, finish, json_option, model_argument, target_option
+from trtconv.cli.options import announce, each, finish, json_option, model_argument, shapes_option, target_option
 from trtconv.storage.loading import collector_paused
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     default=None,
     help="Run the graphs of each edit before and after it; default: up to 5,000 nodes.",
 )
+@shapes_option
 @click.option("--with", "tools", multiple=True, metavar="TOOL", help="Also run onnxsim or onnxslim; repeatable.")
 @click.option("--timing", is_flag=True, help="Say where the time went.")
 @json_option
@@ -41,6 +42,7 @@ def command(
     dry_run: bool,
     diff: bool,
     evidence: bool | None,
+    shapes: tuple[str, ...],
     tools: tuple[str, ...],
     timing: bool,
     as_json: bool,
@@ -62,6 +64,9 @@ def command(
     if output is not None and len(choice.models) > 1:
         raise BadInput(f"-o names one file, and {len(choice.models)} models are declared", do="name the model too")
 
+    if shapes and evidence is False:
+        raise BadInput("evidence is gathered at shapes", where="--shapes", do="leave out --no-evidence or --shapes")
+
     def work(one: ModelConfig) -> Fix:
         with working(f"fixing {one.path.name}"):
             result = trtconv.fix(
@@ -70,6 +75,7 @@ def command(
                 only=only,
                 skip=skip,
                 evidence=evidence,
+                shapes=shapes or one.shapes,
                 tools=tools or one.tools,
             )
             result = result.ignoring(one.ignore)

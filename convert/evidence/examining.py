@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from trtconv.evidence.judging import Verdict, same
 from trtconv.evidence.running import TrialRuns
-from trtconv.evidence.samples import LARGE_SIZES, SIZES, Sizes
+from trtconv.evidence.samples import LARGE_SIZES, Sizes, sizes_of
 from trtconv.evidence.trials import NotCheckable, Trial, trial_of
 from trtconv.passes.core.base import Evidence, Safety
 
 if TYPE_CHECKING:
     from trtconv.evidence.cutting import Cut
     from trtconv.evidence.running import Answers
+    from trtconv.feeding.cases import ShapesGiven
     from trtconv.isolate import Worker
     from trtconv.passes.core import Model
 
@@ -32,9 +33,12 @@ class Examiner:
 
     model: Model
     worker: Worker
+    shapes: ShapesGiven | None = None
+    """Whose profiles' corners are tried besides small sizes."""
     seed: int = 0
 
     def __post_init__(self) -> None:
+        self._sizes = sizes_of(self.model.main, self.shapes)
         self._runs = TrialRuns(self.model, self.worker)
 
     def examine(self, cuts: Sequence[Cut], safety: Safety) -> list[Evidence]:
@@ -46,7 +50,7 @@ class Examiner:
         trials: dict[int, Trial] = {}
         for index, cut in enumerate(cuts):
             try:
-                trials[index] = trial_of(cut, self.model, self.seed, shrink=True)
+                trials[index] = trial_of(cut, self.model, self.seed, self._sizes, shrink=True)
             except NotCheckable as why:
                 found[index] = Evidence("not checkable", why=str(why))
         for batch in _batches(trials):
@@ -71,13 +75,13 @@ class Examiner:
         """
         if evidence.verdict == "differs" and not self._repeats(first):
             return Evidence("not checkable", why="the original gives other values each time it is run")
-        trial, sizes = first, LARGE_SIZES if evidence.verdict == "not checkable" else SIZES
+        trial, sizes = first, LARGE_SIZES if evidence.verdict == "not checkable" else self._sizes
         if first.is_shrunk or sizes is LARGE_SIZES:
             trial, evidence = self._alone(cut, safety, sizes) or (first, evidence)
         found = [] if trial.is_guessed else [evidence]
         for levels in CONTEXT if evidence.verdict == "differs" else ():
             wider = cut.widened(levels)
-            trial, again = self._alone(wider, safety) or (trial, evidence)
+            trial, again = self._alone(wider, safety, self._sizes) or (trial, evidence)
             if again.holds:
                 count = len(wider.before.nodes) - len(cut.before.nodes)
                 return replace(again, why=f"behind the {count} nodes before it")
@@ -93,7 +97,7 @@ class Examiner:
         (answers,) = self._runs.answers([twice])
         return isinstance(answers, str) or same(answers[0][0], answers[1][0])
 
-    def _alone(self, cut: Cut, safety: Safety, sizes: Sizes = SIZES) -> tuple[Trial, Evidence] | None:
+    def _alone(self, cut: Cut, safety: Safety, sizes: Sizes) -> tuple[Trial, Evidence] | None:
         try:
             trial = trial_of(cut, self.model, self.seed, sizes)
         except NotCheckable:

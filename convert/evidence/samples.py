@@ -13,6 +13,7 @@ from trtconv.feeding.inputs import seeded_case
 from trtconv.feeding.roles import role_of
 
 if TYPE_CHECKING:
+    from trtconv.feeding.cases import ShapesGiven
     from trtconv.passes.core import Graph, TensorType
     from trtconv.passes.core.types import Dim
     from trtconv.runtimes.running import Array, Feed
@@ -33,6 +34,30 @@ SIZES: Sizes = (
     ("empty", {"batch": 0, "side": 16, "length": 8}),
 )
 """Cases, and the sizes of dynamic dimensions in each. Without dynamic dimensions only the first four differ."""
+
+
+def sizes_of(graph: Graph, shapes: ShapesGiven | None) -> Sizes:
+    """The usual cases, and one for min, opt and max of each profile in `shapes`: those sizes where an input's dimension
+    has a name, by which the graph knows it inside, too.
+
+    Raises BadInput for shapes that contradict the graph.
+    """
+    from trtconv.profiles import profiles_for
+    from trtconv.shapes import POINTS
+
+    found: list[tuple[str, dict[str, int]]] = []
+    for number, profile in enumerate(profiles_for(graph.inputs, shapes) if shapes else (), 1):
+        for point in POINTS:
+            pairs = [(t, profile.at(point)[n]) for n, t in graph.inputs.items() if t is not None]
+            dims = {d: size for t, shape in pairs for d, size in zip(t.shape or (), shape, strict=True)}
+            named = {_named(d): size for d, size in dims.items() if isinstance(d, str)}
+            found.append((f"profile {number} {point}", {**EVEN, **named}))
+    return (*SIZES, *found)
+
+
+def _named(dim: str) -> str:
+    return f"dimension {dim}"
+
 
 LARGE_SIZES: Sizes = (("large", {"batch": 2, "side": 72, "length": 64}),)
 """For what does not run on small inputs."""
@@ -144,7 +169,8 @@ def sized(types: Types, sizes: dict[str, int]) -> Shapes:
         dims = found.shape or ()
         for axis, dim in enumerate(dims):
             if is_free(dim):
-                chosen.setdefault(_key(dim, axis, len(dims)), sizes[kind_of(dim, axis, len(dims))])
+                made_up = sizes[kind_of(dim, axis, len(dims))]
+                chosen.setdefault(_key(dim, axis, len(dims)), sizes.get(_named(str(dim)), made_up))
         shapes[name] = tuple(
             chosen[_key(d, axis, len(dims))] if is_free(d) else int(d or 0) for axis, d in enumerate(dims)
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from onnx import GraphProto, ModelProto, TensorProto, helper
 
-from trtconv.evidence.samples import SIZES, Sizes, samples
+from trtconv.evidence.samples import Sizes, samples
 from trtconv.feeding.guessing import is_free
 from trtconv.feeding.roles import INTEGERS
 from trtconv.passes.core import Model, TensorType
@@ -51,7 +51,7 @@ class Trial:
         return self.before, self.after
 
 
-def trial_of(cut: Cut, model: Model, seed: int, sizes: Sizes = SIZES, *, shrink: bool = False) -> Trial:
+def trial_of(cut: Cut, model: Model, seed: int, sizes: Sizes, *, shrink: bool = False) -> Trial:
     """Both graphs as they can be run, with `shrink` on small images instead of large ones. Raises NotCheckable."""
     if cut.lost:
         raise NotCheckable(f"nothing provides {cut.lost[0]!r} any more")

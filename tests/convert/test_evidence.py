@@ -11,6 +11,7 @@ import pytest
 from onnx import TensorProto
 from support import assert_same, parse, random_feed
 
+from trtconv.cli import main
 from trtconv.findings import refusal_at
 from trtconv.fixing import fix
 from trtconv.passes.core import Edit, Graph, Model, ModelPass, Node, Pass, Replacement, Safety, Target, Trouble, slow
@@ -331,6 +332,32 @@ def test_sizes_computed_from_the_input_are_related_to_it() -> None:
 
 def as_reshape(r: Replacement, node: Node, shape: tuple[int, ...]) -> None:
     r.op("Reshape", node.input(0), r.constant(shape, np.int64), into=node.outputs[0], name="n/fixed")
+
+
+def first_five_rows(r: Replacement, node: Node) -> None:
+    r.op("Slice", node.input(0), *(r.constant([v], np.int64) for v in (0, 5, 0)), into=node.outputs[0], name="n/fixed")
+
+
+@pytest.mark.parametrize("shapes", ["x:1-2-4x4", "x:1-4-8x4", "x:1-2-3x4;x:4-4-8x4"])
+def test_what_is_wrong_at_a_corner_of_a_profile_is_undone(shapes: str) -> None:
+    model = load(
+        parse("""<ir_version: 8, opset_import: ["": 17]>
+        g (float[N,4] x) => (float[N,4] y) { [n] h = Identity(x) y = Neg(h) }""")
+    )
+    passes = [make_pass("Identity", first_five_rows)]
+    outcome = run(model, TARGET, passes, evidence=True, shapes=shapes)
+    assert [e.node for e in outcome.undone] == ([] if shapes == "x:1-2-4x4" else ["n"])
+    assert [e.node for e in outcome.edits] == (["n"] if shapes == "x:1-2-4x4" else [])
+
+
+def test_shapes_are_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "m.onnx"
+    onnx.save(parse(TWICE), path)
+    assert main(["fix", str(path), "--target", "tensorrt-8.2", "--shapes", "z:1x4"]) == 2
+    assert "the graph has no input 'z'" in capsys.readouterr().err
+    assert main(["fix", str(path), "--target", "tensorrt-8.2", "--shapes", "x:1x4", "--no-evidence"]) == 2
+    assert "leave out --no-evidence" in capsys.readouterr().err
+    assert main(["fix", str(path), "--target", "tensorrt-8.2", "--shapes", "x:1-4-8x4"]) == 0
 
 
 @pytest.mark.parametrize("name", ["attention_ts9", "attention_ts13", "attention_ts17"])
