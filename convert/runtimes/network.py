@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import sys
 from dataclasses import dataclass
@@ -122,7 +123,7 @@ def parse_network(trt: Any, path: str) -> Network:
     native = getattr(getattr(trt, "OnnxParserFlag", None), "NATIVE_INSTANCENORM", None)
     if native is not None:  # the default from TensorRT 10; version and hardware compatible engines need it
         parser.set_flag(native)
-    accepted = parser.parse_from_file(path)
+    accepted = parser.parse_from_file(os.fsencode(path))  # names are bytes, and need not be UTF-8
     return Network(builder, network, parser, log, accepted)
 
 

@@ -1,6 +1,7 @@
 """What the real TensorRT-RTX parser says, asked in a child process."""
 
 import importlib.metadata
+import os
 
 import pytest
 from support import parse
@@ -89,6 +90,12 @@ def test_tensorrt_that_is_not_installed():
     with pytest.raises(Unavailable, match="TensorRT is not installed") as caught:
         parse_with("tensorrt", parse(GOOD))
     assert "pip install 'trtconv[tensorrt]'" in caught.value.do
+
+
+def test_a_file_name_need_not_be_utf_8(tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.onnx")
+    path.write_bytes(parse(GOOD).SerializeToString())
+    assert parse_with("tensorrt-rtx", path).accepted
 
 
 def test_an_unreadable_file_is_said_before_a_child_starts(tmp_path):
