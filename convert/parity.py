@@ -76,6 +76,12 @@ class Leg:
         return "not run" if self.not_run or not self.outputs else "passed"
 
     @property
+    def is_exact(self) -> bool:
+        """Whether two models or runtimes were compared and gave the same numbers, in every output and case."""
+        differences = [o.difference for o in self.outputs]
+        return self.kind == "parity" and self.status == "passed" and not any(d.wrong or d.max_abs for d in differences)
+
+    @property
     def worst(self) -> OutputParity | None:
         """The output with the most wrong elements; where all passed, the one with the largest error."""
         return max(self.outputs, key=lambda o: (not o.passed, o.difference.wrong, o.difference.max_abs), default=None)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from trtconv.feeding.batches import Batch
     from trtconv.feeding.inputs import Case
     from trtconv.passes.core import Model
+    from trtconv.runtimes.running import Running
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Verification:
         ran, left_out = self._compare(original, expected, sides, cases, criteria)
         legs = [side.leg(expected.title) for side in sides]
         agreement, checked = self._check_consistency(model, expected, sides, criteria, legs)
-        noise = self._noise(original, expected, sides, ran or [batch.case for batch in checked])
+        noise = self._noise(_steady(original, model, expected, sides, legs), ran or [batch.case for batch in checked])
         legs += self._engine_legs(criteria, expected, ran, agreement, checked)
         legs = [weigh(leg, noise, criteria) for leg in legs]
         notes = [
@@ -122,15 +123,11 @@ class Verification:
         what = "the original" if self.subject.reference is not None else "the model"
         return Live(open_model(original, what=what), what), self.feeding.cases(original)
 
-    def _noise(
-        self, original: Model, expected: Live | Golden, sides: Sequence[Side], cases: Sequence[Case]
-    ) -> Noise | None:
-        """Of what is expected, or of the model where that is a file."""
-        running = expected.running if isinstance(expected, Live) else next((side.running for side in sides), None)
-        what = expected.what if isinstance(expected, Live) else "the model"
-        if running is None or not (self.runs.compared or self.runs.checked):
+    def _noise(self, steady: tuple[Model, Running, str] | None, cases: Sequence[Case]) -> Noise | None:
+        if steady is None or not (self.runs.compared or self.runs.checked):
             return None
-        return measure(original, running, cases, self.runs.noise, what, every_row=self.consistency.asked)
+        model, running, what = steady
+        return measure(model, running, cases, self.runs.noise, what, every_row=self.consistency.asked)
 
     def _engine_legs(
         self,
@@ -172,6 +169,20 @@ class Verification:
             elif not leg.failure:
                 request = self._request(leg.runtime, criteria).covering(cases)
                 yield leg, OneEngine(twin, model, request.title, request.criteria, partial(InEngine, request))
+
+
+def _steady(
+    original: Model, model: Model, expected: Live | Golden, sides: Iterable[Side], legs: Iterable[Leg]
+) -> tuple[Model, Running, str] | None:
+    """Whose noise is that of what is expected: the model's, where it gave the same numbers, since it is folded and
+    opens sooner, or where what is expected is a file.
+    """
+    side = next((side.running for side in sides if side.running is not None), None)
+    if isinstance(expected, Golden):
+        return (model, side, "the model") if side is not None else None
+    if side is not None and any(leg.is_exact for leg in legs):
+        return model, side, f"the model (equal to {expected.what})"
+    return original, expected.running, expected.what
 
 
 def _side(model: Model) -> Side:

@@ -41,7 +41,7 @@ class Noise:
     """Largest difference between a model's outputs and its outputs when they are computed another way."""
 
     what: str
-    """`the original`, or `the model` where there is none."""
+    """`the original`, or the model: where there is none, or where both gave the same."""
     case: str
     """What was fed: the smallest case, its first row alone where the batch is free."""
     spread: Mapping[str, Mapping[str, float]] = field(default_factory=dict)

@@ -55,7 +55,7 @@ def test_one_row_of_the_smallest_case_is_enough_and_said() -> None:
     model = linear(np.ones((4, 2), np.float32))
     parity = trtconv.verify(model, reference=model, shapes="x:3-5-8x4", runtimes=ORT)
     assert parity.noise is not None
-    assert (parity.noise.what, parity.noise.case) == ("the original", "the first row of case 'min'")
+    assert parity.noise.case == "the first row of case 'min'"
     assert set(parity.noise.spread) == {FUSED}
     fixed = parse('<ir_version: 8, opset_import: ["": 17]> g (float[3,4] x) => (float[3,4] y) { y = Relu(x) }')
     whole = trtconv.verify(fixed, reference=fixed, runtimes=ORT).noise
@@ -133,11 +133,21 @@ def test_the_command_line_shows_it(tmp_path: Path, capsys: pytest.CaptureFixture
     ask = ["verify", str(tmp_path / "m.onnx"), "--reference", str(tmp_path / "m.onnx"), "--runtimes", "onnxruntime"]
     assert main([*ask, "--noise", "float64"]) == 0
     shown = capsys.readouterr().out
-    assert "noise floor, the original against itself on case 'small': all optimisations" in " ".join(shown.split())
+    floor = "noise floor, the model (equal to the original) against itself on case 'small': all optimisations"
+    assert floor in " ".join(shown.split())
     assert main([*ask, "--json"]) == 0
     result = json.loads(capsys.readouterr().out)["results"][0]
     assert set(result["noise"]) == {"what", "case", "spread", "unavailable"}
     assert result["legs"][0]["outputs"][0]["noise"] is not None
+
+
+@pytest.mark.parametrize(("factor", "of"), [(1, "the model (equal to the original)"), (2, "the original")])
+def test_what_gives_the_same_as_the_original_stands_in_for_it(factor: float, of: str) -> None:
+    weight = np.ones((64, 2), np.float32) / 3
+    result = trtconv.verify(linear(weight * factor), reference=linear(weight), runtimes=["onnxruntime"])
+    assert result.noise is not None
+    assert result.noise.what == of
+    assert result.ok == (factor == 1)
 
 
 def reordered(weight: np.ndarray, seed: int) -> ModelProto:
