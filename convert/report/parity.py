@@ -39,8 +39,9 @@ def show_parity(result: Parity, model: str) -> None:
     out.print(Text(model, style="bold"))
     for leg in result.legs:
         reason = leg.failure or leg.not_run
-        head = Text.assemble(("  " + leg.status.upper(), STYLE[leg.status]), f": {leg.expected} against {leg.actual}")
-        out.print(head + Text(f": {reason}" if reason else ""))
+        rest = f": {leg.expected} against {leg.actual}" + (f": {reason}" if reason else "")
+        head = Text.assemble((leg.status.upper(), STYLE[leg.status]), rest)
+        out.print(Padding(head, (0, 0, 0, INDENT), expand=False))
         columns = _columns(leg, out)
         if leg.outputs:
             out.print(Padding(_table(leg, columns), (0, 0, 0, INDENT), expand=False))

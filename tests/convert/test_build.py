@@ -202,7 +202,7 @@ def test_what_to_install_for_a_product_that_is_missing():
     assert caught.value.do == "pip install 'trtconv[rtx]'"
 
 
-@pytest.mark.skipif(bool(find_gpus()), reason="says what happens without a GPU")
+@pytest.mark.skipif(bool(find_gpus()), reason="needs a machine without a GPU: says what happens there")
 def test_a_product_that_needs_a_gpu_says_so():
     installed = Product("tensorrt", "TensorRT", "numpy", ("numpy",), "tensorrt")
     with pytest.raises(Unavailable, match="TensorRT needs an NVIDIA GPU") as caught:
@@ -210,7 +210,7 @@ def test_a_product_that_needs_a_gpu_says_so():
     assert "--target tensorrt-rtx" in caught.value.do
 
 
-@pytest.mark.skipif(bool(find_gpus()), reason="says what happens without a GPU")
+@pytest.mark.skipif(bool(find_gpus()), reason="needs a machine without a GPU: says what happens there")
 @pytest.mark.parametrize("option", ["refit", "strip_plan"])
 def test_what_tensorrt_rtx_cannot_do_without_a_gpu(model, option):
     with pytest.raises(Unavailable, match="needs a GPU to build engines that can be refitted"):
