@@ -73,7 +73,9 @@ class Verification:
         ran, left_out = self._compare(original, expected, sides, cases, criteria)
         legs = [side.leg(expected.title) for side in sides]
         agreement, checked = self._check_consistency(model, expected, sides, criteria, legs)
-        noise = self._noise(_steady(original, model, expected, sides, legs), ran or [batch.case for batch in checked])
+        noise = self._noise(
+            _noise_source(original, model, expected, sides, legs), ran or [batch.case for batch in checked]
+        )
         legs += self._engine_legs(criteria, expected, ran, agreement, checked)
         legs = [weigh(leg, noise, criteria) for leg in legs]
         notes = [
@@ -123,10 +125,10 @@ class Verification:
         what = "the original" if self.subject.reference is not None else "the model"
         return Live(open_model(original, what=what), what), self.feeding.cases(original)
 
-    def _noise(self, steady: tuple[Model, Running, str] | None, cases: Sequence[Case]) -> Noise | None:
-        if steady is None or not (self.runs.compared or self.runs.checked):
+    def _noise(self, source: tuple[Model, Running, str] | None, cases: Sequence[Case]) -> Noise | None:
+        if source is None or not (self.runs.compared or self.runs.checked):
             return None
-        model, running, what = steady
+        model, running, what = source
         return measure(model, running, cases, self.runs.noise, what, every_row=self.consistency.asked)
 
     def _engine_legs(
@@ -171,7 +173,7 @@ class Verification:
                 yield leg, OneEngine(twin, model, request.title, request.criteria, partial(InEngine, request))
 
 
-def _steady(
+def _noise_source(
     original: Model, model: Model, expected: Live | Golden, sides: Iterable[Side], legs: Iterable[Leg]
 ) -> tuple[Model, Running, str] | None:
     """Whose noise is that of what is expected: the model's, where it gave the same numbers, since it is folded and

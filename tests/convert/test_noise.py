@@ -55,6 +55,7 @@ def test_one_row_of_the_smallest_case_is_enough_and_said() -> None:
     model = linear(np.ones((4, 2), np.float32))
     parity = trtconv.verify(model, reference=model, shapes="x:3-5-8x4", runtimes=ORT)
     assert parity.noise is not None
+    assert parity.noise.what == "the model (equal to the original)"
     assert parity.noise.case == "the first row of case 'min'"
     assert set(parity.noise.spread) == {FUSED}
     fixed = parse('<ir_version: 8, opset_import: ["": 17]> g (float[3,4] x) => (float[3,4] y) { y = Relu(x) }')
