@@ -74,7 +74,7 @@ def command(
                 target=target or one.target or "auto",
                 only=only,
                 skip=skip,
-                evidence=evidence,
+                evidence=True if shapes else evidence,
                 shapes=shapes or one.shapes,
                 tools=tools or one.tools,
             )

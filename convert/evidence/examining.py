@@ -14,7 +14,7 @@ from trtconv.passes.core.base import Evidence, Safety
 
 if TYPE_CHECKING:
     from trtconv.evidence.cutting import Cut
-    from trtconv.evidence.running import Answers
+    from trtconv.evidence.running import Ran
     from trtconv.feeding.cases import ShapesGiven
     from trtconv.isolate import Worker
     from trtconv.passes.core import Model
@@ -54,18 +54,18 @@ class Examiner:
             except NotCheckable as why:
                 found[index] = Evidence("not checkable", why=str(why))
         for batch in _batches(trials):
-            answers = self._runs.answers([trials[i] for i in batch])
-            for index, answer in zip(batch, answers, strict=True):
-                evidence = self._judged(cuts[index], trials[index], answer, safety)
-                if not evidence.holds and not isinstance(answer, str):
+            for index, ran in zip(batch, self._runs.run([trials[i] for i in batch]), strict=True):
+                evidence = self._judged(cuts[index], trials[index], ran, safety)
+                if not evidence.holds and (ran.answers or not ran.died):
                     evidence = self._closer(cuts[index], trials[index], evidence, safety)
                 found[index] = evidence
         return [evidence for evidence in found if evidence is not None]
 
-    def _judged(self, cut: Cut, trial: Trial, answers: Answers | str, safety: Safety) -> Evidence:
-        if isinstance(answers, str):
-            return Evidence("not checkable", why=answers)
-        return Verdict(cut.outputs, trial, safety, self._runs).on(answers)
+    def _judged(self, cut: Cut, trial: Trial, ran: Ran, safety: Safety) -> Evidence:
+        evidence = Verdict(cut.outputs, trial, safety, self._runs).on(ran.answers)
+        if ran.died and evidence.verdict == "not checkable":
+            return replace(evidence, why=ran.died)
+        return replace(evidence, why=f"until {ran.died}") if ran.died and evidence.holds else evidence
 
     def _closer(self, cut: Cut, first: Trial, evidence: Evidence, safety: Safety) -> Evidence:
         """Evidence at the real sizes, then on values that come through the nodes in front.
@@ -94,16 +94,16 @@ class Examiner:
     def _repeats(self, trial: Trial) -> bool:
         """Whether the original gives the same twice: random operators do not, nor what keeps a state."""
         twice = Trial(trial.before, trial.before, [trial.cases[0], trial.cases[0]])
-        (answers,) = self._runs.answers([twice])
-        return isinstance(answers, str) or same(answers[0][0], answers[1][0])
+        (ran,) = self._runs.run([twice])
+        return len(ran.answers) < 2 or same(ran.answers[0][0], ran.answers[1][0])
 
     def _alone(self, cut: Cut, safety: Safety, sizes: Sizes) -> tuple[Trial, Evidence] | None:
         try:
             trial = trial_of(cut, self.model, self.seed, sizes)
         except NotCheckable:
             return None
-        (answers,) = self._runs.answers([trial])
-        return trial, self._judged(cut, trial, answers, safety)
+        (ran,) = self._runs.run([trial])
+        return trial, self._judged(cut, trial, ran, safety)
 
 
 def _batches(trials: dict[int, Trial]) -> Iterator[list[int]]:

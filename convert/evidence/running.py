@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +32,14 @@ Answers = list[tuple[Answer, Answer]]
 
 
 @dataclass(frozen=True)
+class Ran:
+    """The answers of one trial, and how ONNX Runtime died of the case behind the last of them, if it did."""
+
+    answers: Answers
+    died: str = ""
+
+
+@dataclass(frozen=True)
 class Request:
     """What the child needs of one trial: both graphs as serialized models, and the cases by name."""
 
@@ -42,7 +50,7 @@ class Request:
 
 
 class TrialRuns:
-    """Runs trials in a child process: a crash of ONNX Runtime costs the edit its evidence, and nothing else."""
+    """Runs trials in a child process: a crash of ONNX Runtime costs the case and those behind it, and nothing else."""
 
     def __init__(self, model: Model, worker: Worker) -> None:
         self._model, self._worker = model, worker
@@ -52,21 +60,22 @@ class TrialRuns:
         """The child process, to be opened once for all passes; it starts when there is something to run."""
         return Worker("ONNX Runtime", limits=Limits(SECONDS))
 
-    def answers(self, trials: Sequence[Trial]) -> list[Answers | str]:
-        """The answers of each trial, or how ONNX Runtime died of it."""
+    def run(self, trials: Sequence[Trial]) -> list[Ran]:
+        """What came of each trial."""
         requests = [self._request(trial) for trial in trials]
         try:
-            return list(self._worker.call(run_batch, requests))
-        except NativeFailure as failure:
-            if len(requests) == 1:
-                return [failure.what]
-        return [self._alone(request) for request in requests]
+            return [Ran(answers) for answers in self._worker.call(run_batch, requests)]
+        except NativeFailure:
+            return [self._case_by_case(request) for request in requests]
 
-    def _alone(self, request: Request) -> Answers | str:
-        try:
-            return self._worker.call(run_batch, [request])[0]
-        except NativeFailure as failure:
-            return failure.what
+    def _case_by_case(self, request: Request) -> Ran:
+        answers: Answers = []
+        for case in request.cases:
+            try:
+                answers += self._worker.call(run_batch, [replace(request, cases=[case])])[0]
+            except NativeFailure as failure:
+                return Ran(answers, failure.what)
+        return Ran(answers)
 
     def second_opinion(self, trial: Trial, case: int) -> list[Array] | None:
         """What the ONNX reference evaluator gives for the graph before the edit, in float64 where it can."""

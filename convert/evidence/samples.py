@@ -35,30 +35,6 @@ SIZES: Sizes = (
 )
 """Cases, and the sizes of dynamic dimensions in each. Without dynamic dimensions only the first four differ."""
 
-
-def sizes_of(graph: Graph, shapes: ShapesGiven | None) -> Sizes:
-    """The usual cases, and one for min, opt and max of each profile in `shapes`: those sizes where an input's dimension
-    has a name, by which the graph knows it inside, too.
-
-    Raises BadInput for shapes that contradict the graph.
-    """
-    from trtconv.profiles import profiles_for
-    from trtconv.shapes import POINTS
-
-    found: list[tuple[str, dict[str, int]]] = []
-    for number, profile in enumerate(profiles_for(graph.inputs, shapes) if shapes else (), 1):
-        for point in POINTS:
-            pairs = [(t, profile.at(point)[n]) for n, t in graph.inputs.items() if t is not None]
-            dims = {d: size for t, shape in pairs for d, size in zip(t.shape or (), shape, strict=True)}
-            named = {_named(d): size for d, size in dims.items() if isinstance(d, str)}
-            found.append((f"profile {number} {point}", {**EVEN, **named}))
-    return (*SIZES, *found)
-
-
-def _named(dim: str) -> str:
-    return f"dimension {dim}"
-
-
 LARGE_SIZES: Sizes = (("large", {"batch": 2, "side": 72, "length": 64}),)
 """For what does not run on small inputs."""
 
@@ -89,6 +65,30 @@ RECURRENCES = frozenset({"GRU", "LSTM", "RNN"})
 
 LARGE = 1 << 24
 """Multiplications in one cut from which on it is run on random values only."""
+
+
+def sizes_of(graph: Graph, shapes: ShapesGiven | None) -> Sizes:
+    """The usual cases, and one for min, opt and max of each profile in `shapes`: those sizes where an input's dimension
+    has a name, by which the graph knows it inside, too. The empty one comes last: not every kernel survives it.
+
+    Raises BadInput for shapes that contradict the graph.
+    """
+    from trtconv.profiles import profiles_for
+    from trtconv.shapes import POINTS
+
+    found: list[tuple[str, dict[str, int]]] = []
+    for number, profile in enumerate(profiles_for(graph.inputs, shapes) if shapes else (), 1):
+        for point in POINTS:
+            pairs = [(t.shape, profile.at(point)[n]) for n, t in graph.inputs.items() if t and t.shape is not None]
+            dims = {d: size for dims, shape in pairs for d, size in zip(dims, shape, strict=True)}
+            named = {_named(d): size for d, size in dims.items() if isinstance(d, str)}
+            found.append((f"profile {number} {point}", {**EVEN, **named}))
+    *usual, empty = SIZES
+    return (*usual, *found, empty)
+
+
+def _named(dim: str) -> str:
+    return f"dimension {dim}"
 
 
 def samples(types: Types, graph: GraphProto, place: Graph, seed: int, chosen: Sizes) -> Iterator[tuple[str, Feed]]:

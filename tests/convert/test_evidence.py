@@ -291,6 +291,25 @@ def test_a_crash_of_onnx_runtime_costs_the_edit_its_evidence_and_nothing_else() 
     assert [e.node for e in outcome.undone] == ["broken"], "the evidence of other edits is gathered all the same"
 
 
+def divided_by_rows(r: Replacement, node: Node) -> None:
+    """The lowest int64 by twice the rows less three: by -1, and so SIGFPE, where there is one row."""
+    rows = r.op("Shape", node.input(0))
+    divisor = r.op("Sub", r.op("Add", rows, rows), r.constant([3], np.int64))
+    some = r.op("Div", r.constant([np.iinfo(np.int64).min], np.int64), divisor)
+    nothing = r.op("Cast", r.op("Sub", some, some), to=TensorProto.INT32)
+    r.op("Sub", nothing, node.input(0), into=node.outputs[0], name="n/negated")
+
+
+def test_a_crash_leaves_what_was_run_before_it() -> None:
+    text = """<ir_version: 8, opset_import: ["": 17]> g (int32[N] x) => (int32[N] y) { [n] y = Neg(x) }"""
+    _, outcome = apply(text, make_pass("Neg", divided_by_rows))
+    (edit,) = outcome.edits
+    assert edit.evidence is not None
+    assert edit.evidence.verdict == "bit-equal"
+    assert edit.evidence.cases >= 2
+    assert edit.evidence.why == "until ONNX Runtime crashed (SIGFPE); last seen at case 'size 1'"
+
+
 def reassociated(r: Replacement, node: Node) -> None:
     half = r.op("Mul", node.input(0), r.scalar(0.1, node.input(0)))
     r.op("Mul", half, r.scalar(10 * 0.3, node.input(0)), into=node.outputs[0], name=f"{node.label}/rest")
@@ -358,6 +377,13 @@ def test_shapes_are_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert main(["fix", str(path), "--target", "tensorrt-8.2", "--shapes", "x:1x4", "--no-evidence"]) == 2
     assert "leave out --no-evidence" in capsys.readouterr().err
     assert main(["fix", str(path), "--target", "tensorrt-8.2", "--shapes", "x:1-4-8x4"]) == 0
+
+
+def test_an_input_of_unknown_rank_may_have_any_shape() -> None:
+    model = parse("""<ir_version: 8, opset_import: ["": 17]>
+        g (float[] x, float[N] b) => (float[] y) { h = Identity(x) s = Add(h, b) y = Neg(s) }""")
+    (edit,) = fix(model, target="tensorrt-10.3", shapes="x:1-2-3x4,b:4").edits
+    assert edit.pass_name == "no-op-nodes"
 
 
 @pytest.mark.parametrize("name", ["attention_ts9", "attention_ts13", "attention_ts17"])
